@@ -1,0 +1,33 @@
+# make demo   set everything up and show the main job      make test   what CI runs
+# make bench  the numbers, beside their yardsticks         make format rewrite the code in house style
+VENV ?= .venv
+PY := $(VENV)/bin/python
+
+.PHONY: demo test bench format lock clean
+
+demo: $(VENV)/.ready
+	$(PY) -m scenarios.demo
+
+test: $(VENV)/.ready
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest -n auto --dist worksteal
+
+bench: $(VENV)/.ready
+	$(PY) -m bench
+
+format: $(VENV)/.ready
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+# Rewrites the pinned requirements from pyproject.toml; needs pip-tools.
+lock:
+	pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header -o requirements.txt pyproject.toml
+	pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --no-header --allow-unsafe -o requirements-dev.txt requirements-dev.in
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt scripts/setup.sh
+	sh scripts/setup.sh $(VENV)
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache

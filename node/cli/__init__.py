@@ -1,0 +1,1 @@
+"""The `ooder` command: one module per topic, heavy imports inside the commands."""

@@ -1,0 +1,42 @@
+"""Every bound on what the outside can make this node hold or do, with its unit and where the figure comes from.
+
+Overflow is a counted drop or a clear error, never growth. Names say what is bounded; the unit is in the name or the comment.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * 1024
+
+# --- Names and text -------------------------------------------------------------------------------------------------
+ID_CHARS: Final = 128  # longest id; real ids reach 48
+NAME_CHARS: Final = 200  # display names, longer ones are cut
+DESCRIPTION_CHARS: Final = 4_000  # Agent Skills allow 1,024; real skill.yaml descriptions reach 1,500
+VERSION_CHARS: Final = 64
+TAGS: Final = 64  # per item
+PROVIDES: Final = 512  # capabilities per skill; the largest real skill has 41
+REQUIRES: Final = 256  # dependencies per item
+
+# --- Manifests (measured over 175 real files, largest 21 KiB) -------------------------------------------------------
+MANIFEST_BYTES: Final = 256 * KIB
+YAML_DEPTH: Final = 24
+YAML_NODES: Final = 20_000  # including alias expansion
+YAML_ALIASES: Final = 64
+YAML_KEY_CHARS: Final = 256
+INDEX_INCLUDES: Final = 2_000  # files one skill-index may pull in
+
+# --- Folders --------------------------------------------------------------------------------------------------------
+FOLDER_DEPTH: Final = 12
+FOLDER_ENTRIES: Final = 200_000  # directory entries one root may make us look at
+ITEM_FILES: Final = 2_000  # files of one item's folder that enter its tree digest
+ITEM_BYTES: Final = 64 * MIB  # bytes of one item's folder that enter its tree digest
+ITEM_FILE_BYTES: Final = 16 * MIB  # one file of an item
+
+# --- Index and events -----------------------------------------------------------------------------------------------
+EVENTS_KEPT: Final = 10_000  # rows of the event log
+PROBLEMS_KEPT: Final = 10_000  # per source
+QUERY_CHARS: Final = 256
+QUERY_TERMS: Final = 12
+PAGE_ROWS: Final = 1_000  # rows of one answer

@@ -1,0 +1,34 @@
+"""Messages about refs, ids, queries and plain usage."""
+
+from __future__ import annotations
+
+from protocol.messages.message import Message
+
+MESSAGES = {
+    "ref.malformed": Message(
+        "'{text}' is not a ref; write kind:id or kind:id@version",
+        "“{text}”不是有效的引用；请写成 类型:标识 或 类型:标识@版本",
+        "Kinds are scene, cap, skill and agent, for example scene:daily-report.",
+        "类型有 scene、cap、skill、agent，例如 scene:daily-report。",
+    ),
+    "ref.bad_id": Message(
+        "'{text}' is not an id: 1 to 128 of A-Z a-z 0-9 . _ - and a letter or digit first",
+        "“{text}”不是有效的标识：1 到 128 个 A-Z a-z 0-9 . _ -，并以字母或数字开头",
+    ),
+    "usage.bad_value": Message("{name}: {reason}", "{name}：{reason}"),
+    "item.unknown": Message(
+        "nothing known here is called {ref}",
+        "这里没有名为 {ref} 的条目",
+        "Try: ooder search {id}",
+        "试试：ooder search {id}",
+    ),
+    "item.ambiguous": Message(
+        "{ref} is claimed by several principals of equal trust: {principals}",
+        "{ref} 被多个同等可信的主体声明：{principals}",
+        "Choose one: ooder trust pin {ref} PRINCIPAL",
+        "选择其一：ooder trust pin {ref} PRINCIPAL",
+    ),
+    "version.malformed": Message(
+        "'{text}' is not a version constraint that can be compared", "“{text}”不是可以比较的版本约束"
+    ),
+}

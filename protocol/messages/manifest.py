@@ -1,0 +1,7 @@
+"""Messages of the area `manifest`."""
+
+from __future__ import annotations
+
+from protocol.messages.message import Message
+
+MESSAGES: dict[str, Message] = {}

@@ -1,0 +1,1 @@
+"""Multi-node topologies and stories, runnable on network namespaces and docker, and the demo."""
