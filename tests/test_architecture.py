@@ -43,7 +43,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("floor", FLOORS)
 def test_imports_go_one_way(floor: str) -> None:
-    above = FLOORS[FLOORS.index(floor) + 1 :] + ("tests", "bench")
+    above = (*FLOORS[FLOORS.index(floor) + 1 :], "tests", "bench")
     for path in modules(floor):
         tops = {name.partition(".")[0] for name in imported(ast.parse(path.read_text("utf-8")))}
         assert not tops & set(above), f"{path.relative_to(ROOT)} imports from a floor above: {tops & set(above)}"
