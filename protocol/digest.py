@@ -1,0 +1,81 @@
+"""The tree digest: one name for the exact content of an item's folder, the same on every machine and through every source.
+
+Normative text: docs/protocol/digest.md, golden values: tests/vectors/tree_digest.json. SECURITY T11: bytes that are about to be
+used are checked against it, so where they were fetched from does not matter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from protocol.errors import DataError
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TREE = re.compile(r"sha256:[0-9a-f]{64}")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeFile:
+    """One regular file of a tree: posix path relative to the tree's root, `size` in bytes, `sha256` as 64 lowercase hex digits."""
+
+    path: str
+    executable: bool
+    size: int
+    sha256: str
+
+
+def tree_digest(files: Iterable[TreeFile]) -> str:
+    """`sha256:` + 64 hex digits, independent of the order of `files`.
+
+    Raises DataError `digest.bad_path`, `digest.duplicate_path`, `digest.bad_file` or `digest.empty_tree`.
+    """
+    lines: dict[bytes, bytes] = {}
+    for file in files:
+        check_tree_path(file.path)
+        path = file.path.encode("utf-8")
+        if path in lines:
+            raise DataError("digest.duplicate_path", path=file.path)
+        if file.size < 0 or not _SHA256.fullmatch(file.sha256):
+            raise DataError("digest.bad_file", path=file.path)
+        mode = b"755" if file.executable else b"644"
+        lines[path] = b"%s %s %d %s\n" % (mode, file.sha256.encode("ascii"), file.size, path)
+    if not lines:
+        raise DataError("digest.empty_tree")
+    _check_no_file_is_a_folder(lines)
+    return "sha256:" + hashlib.sha256(b"".join(lines[path] for path in sorted(lines))).hexdigest()
+
+
+def check_tree_path(path: str) -> str:
+    """Return `path` if it can name a file inside a tree. Raises DataError `digest.bad_path`.
+
+    >>> check_tree_path("scripts/run.sh")
+    'scripts/run.sh'
+    """
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts) or _FORBIDDEN.search(path):
+        raise DataError("digest.bad_path", path=ascii(path)[1:-1][:200])
+    return path
+
+
+def is_tree_digest(text: str) -> bool:
+    """Whether `text` has the shape of a tree digest."""
+    return _TREE.fullmatch(text) is not None
+
+
+def file_sha256(data: bytes) -> str:
+    """The 64 hex digits that stand for one file's content."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_no_file_is_a_folder(paths: Iterable[bytes]) -> None:
+    known = set(paths)
+    for path in known:
+        cut = path.rfind(b"/")
+        while cut > 0:
+            if path[:cut] in known:
+                raise DataError("digest.duplicate_path", path=path[:cut].decode("utf-8"))
+            cut = path.rfind(b"/", 0, cut)
