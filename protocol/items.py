@@ -21,6 +21,11 @@ Json = None | str | int | float | bool | Sequence["Json"] | Mapping[str, "Json"]
 NO_FACTS: Mapping[str, Json] = MappingProxyType({})
 
 
+def no_facts() -> Mapping[str, Json]:
+    """The one empty mapping (a factory, because a mapping proxy is no allowed default before Python 3.12)."""
+    return NO_FACTS
+
+
 @dataclass(frozen=True, slots=True)
 class Provided:
     """A capability that a skill or agent says it implements."""
@@ -69,9 +74,9 @@ class Item:
     license: str = ""
     provides: tuple[Provided, ...] = ()
     requires: tuple[Dependency, ...] = ()
-    facts: Mapping[str, Json] = NO_FACTS
+    facts: Mapping[str, Json] = field(default_factory=no_facts)
     dialect: str = ""
-    raw: Mapping[str, Json] = NO_FACTS
+    raw: Mapping[str, Json] = field(default_factory=no_facts)
     repaired: tuple[str, ...] = ()
 
     @property
