@@ -1,0 +1,268 @@
+"""Settings: where they come from, what they mean, and what is wrong with them.
+
+Later wins: built-in defaults < `config.yaml` < `config.d/*.yaml` (sorted) < environment `OODER_*` < command line flags.
+Mappings merge key by key, lists of sources' places (folders, repositories) add up, everything else is replaced. A section under
+`sources:` is validated by the source itself. Every problem is found in one go, with file, line and the nearest right names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from node import registry
+from node.config_file import ConfigFile, Keys, read_config_file
+from node.paths import Paths
+from protocol.errors import OoderError, UsageError
+from protocol.query import Scope
+
+ENV_PREFIX = "OODER_"
+ENV_ELSEWHERE = {"OODER_HOME", "OODER_LANG", "OODER_CORPUS"}  # read by others, not settings
+
+
+class Section(BaseModel):
+    """Base of every settings section: a typo is an error, not a wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ScopeSettings(Section):
+    """A user's own version of one scope preset."""
+
+    sources: tuple[str, ...] | None = None
+
+
+class TrustSettings(Section):
+    """Who is official for this user: principals or owners, `*` at the end allowed."""
+
+    official: tuple[str, ...] = ()
+
+
+class ScanSettings(Section):
+    """Bounds of one scan or live search."""
+
+    deadline: float = Field(default=120.0, gt=0, le=3600, description="seconds one source may take for one scan")
+    slow_after: float = Field(
+        default=5.0, gt=0, le=600, description="seconds after which a source's light turns yellow"
+    )
+    every: float = Field(default=300.0, ge=5, le=86400, description="seconds between scans while the node runs")
+
+
+class Settings(Section):
+    """All settings but the sources' own."""
+
+    scope: Scope = Scope.PERSONAL
+    offline: bool = False
+    scopes: dict[Scope, ScopeSettings] = Field(default_factory=dict)
+    trust: TrustSettings = TrustSettings()
+    scan: ScanSettings = ScanSettings()
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class SourceSwitch(Section):
+    """The setting every source has beside its own."""
+
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One thing wrong with the settings; `origin` is `file:line`, a variable or a flag."""
+
+    origin: str
+    key: str
+    reason: str
+    near: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Config:
+    """Validated settings and where each came from. `values` and `origins` are keyed by path of keys."""
+
+    settings: Settings
+    enabled: Mapping[str, bool]
+    origins: Mapping[Keys, str]
+    problems: tuple[ConfigProblem, ...]
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def sources(self) -> Mapping[str, BaseModel]:
+        """Validated section of every enabled source. Raises UsageError `config.invalid` for the first broken one."""
+        found: dict[str, BaseModel] = {}
+        for name in self.source_names():
+            if self.enabled.get(name, True):
+                found[name], problems = _section(name, self.settings.sources.get(name, {}), self.origins)
+                if problems:
+                    raise invalid(problems)
+        return found
+
+    def source_names(self) -> tuple[str, ...]:
+        """Built-in sources, then those the configuration names."""
+        return tuple(dict.fromkeys((*registry.BUILT_IN, *self.settings.sources)))
+
+
+def invalid(problems: tuple[ConfigProblem, ...]) -> UsageError:
+    """The error for settings that do not hold: the first problem in words, all of them as data."""
+    first = problems[0]
+    hint = f" ({' / '.join(first.near)}?)" if first.near else ""
+    return UsageError(
+        "config.invalid",
+        origin=first.origin,
+        key=first.key,
+        reason=first.reason + hint,
+        count=len(problems),
+        all=[f"{problem.origin}: {problem.key}: {problem.reason}" for problem in problems],
+    )
+
+
+def load(paths: Paths, flags: Mapping[Keys, Any] | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read every layer. Raises UsageError `config.unreadable`; what is merely wrong is in `Config.problems`."""
+    merged: dict[str, Any] = {}
+    origins: dict[Keys, str] = {}
+    for layer in _layers(paths, flags or {}, environ):
+        _merge(merged, layer.values, (), layer, origins)
+    settings, problems = _validate(merged, origins)
+    enabled: dict[str, bool] = {}
+    for name, section in list(settings.sources.items()):
+        switch, wrong = _switch(name, section, origins)
+        enabled[name] = switch.enabled
+        problems = (*problems, *wrong)
+        settings.sources[name] = {key: value for key, value in section.items() if key != "enabled"}
+    return Config(settings, enabled, origins, problems, merged)
+
+
+def check(config: Config) -> tuple[ConfigProblem, ...]:
+    """Every problem of every layer, the sources' sections included."""
+    problems = list(config.problems)
+    for name in config.source_names():
+        try:
+            problems += _section(name, config.settings.sources.get(name, {}), config.origins)[1]
+        except OoderError as error:
+            origin = config.origins.get(("sources", name), "")
+            problems.append(ConfigProblem(origin, f"sources.{name}", error.text(), _near(name, registry.BUILT_IN)))
+    return tuple(problems)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of the whole configuration, for editors."""
+    whole = Settings.model_json_schema()
+    sections: dict[str, Any] = {}
+    for name in registry.BUILT_IN:
+        section = registry.load(name).config.model_json_schema()
+        section.setdefault("properties", {})["enabled"] = {"type": "boolean", "default": True}
+        whole.setdefault("$defs", {}).update(section.pop("$defs", {}))
+        sections[name] = section
+    whole["properties"]["sources"] = {"type": "object", "properties": sections}
+    return whole
+
+
+def _layers(paths: Paths, flags: Mapping[Keys, Any], environ: Mapping[str, str]) -> Iterator[ConfigFile]:
+    files = [paths.config]
+    if paths.config_dir.is_dir():
+        files += sorted(path for path in paths.config_dir.glob("*.yaml"))
+    for path in files:
+        if path.exists():
+            yield read_config_file(path)
+    for name, text in sorted(environ.items()):
+        if name.startswith(ENV_PREFIX) and name not in ENV_ELSEWHERE:
+            keys = tuple(name[len(ENV_PREFIX) :].lower().split("__"))
+            yield ConfigFile.single(keys, text, f"env {name}")
+    for keys, value in flags.items():
+        yield ConfigFile.single(keys, value, "flag --" + keys[-1].replace("_", "-"))
+
+
+def _merge(
+    into: dict[str, Any], values: Mapping[str, Any], at: Keys, layer: ConfigFile, origins: dict[Keys, str]
+) -> None:
+    for key, value in values.items():
+        here = (*at, key)
+        if isinstance(value, Mapping) and isinstance(into.get(key, {}), dict):
+            origins.setdefault(here, layer.origin(here))
+            _merge(into.setdefault(key, {}), value, here, layer, origins)
+        elif isinstance(value, list) and isinstance(into.get(key), list) and here[0] == "sources":
+            into[key] = [*into[key], *(entry for entry in value if entry not in into[key])]
+            origins[here] += f", {layer.origin(here)}"
+        else:
+            into[key] = value
+            origins[here] = layer.origin(here)
+
+
+def _validate(merged: Mapping[str, Any], origins: Mapping[Keys, str]) -> tuple[Settings, tuple[ConfigProblem, ...]]:
+    """The settings that hold (wrong ones at their default) and what does not."""
+    remaining = dict(merged)
+    problems: list[ConfigProblem] = []
+    while True:
+        try:
+            return Settings.model_validate(remaining), tuple(problems)
+        except ValidationError as error:
+            problems += _explain(error, (), Settings, origins)
+            for wrong in error.errors():
+                remaining.pop(str(wrong["loc"][0]), None)
+
+
+def _section(
+    name: str, section: Mapping[str, Any], origins: Mapping[Keys, str]
+) -> tuple[BaseModel, tuple[ConfigProblem, ...]]:
+    spec = registry.load(name)
+    values = {key: value for key, value in section.items() if key != "enabled"}
+    try:
+        return spec.config.model_validate(values), ()
+    except ValidationError as error:
+        return spec.config(), tuple(_explain(error, ("sources", name), spec.config, origins))
+
+
+def _switch(
+    name: str, section: Mapping[str, Any], origins: Mapping[Keys, str]
+) -> tuple[SourceSwitch, tuple[ConfigProblem, ...]]:
+    try:
+        return SourceSwitch.model_validate({key: section[key] for key in ("enabled",) if key in section}), ()
+    except ValidationError as error:
+        return SourceSwitch(), tuple(_explain(error, ("sources", name), SourceSwitch, origins))
+
+
+def _explain(
+    error: ValidationError, at: Keys, model: type[BaseModel], origins: Mapping[Keys, str]
+) -> Iterator[ConfigProblem]:
+    for wrong in error.errors(include_input=False, include_url=False):
+        keys = (*at, *(str(part) for part in wrong["loc"]))
+        known = next((origins[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in origins), "default")
+        near: tuple[str, ...] = ()
+        reason = wrong["msg"]
+        if wrong["type"] == "extra_forbidden":
+            reason = "no such setting"
+            near = _near(keys[-1], _field_names(model, keys[len(at) : -1]))
+        yield ConfigProblem(known, ".".join(keys), reason, near)
+
+
+def _field_names(model: type[BaseModel], keys: Keys) -> tuple[str, ...]:
+    for key in keys:
+        inner = model.model_fields.get(key)
+        if inner is None or not (isinstance(inner.annotation, type) and issubclass(inner.annotation, BaseModel)):
+            return tuple(model.model_fields)
+        model = inner.annotation
+    return tuple(model.model_fields)
+
+
+def _near(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(difflib.get_close_matches(name, known, n=2, cutoff=0.5))
+
+
+def write_own(paths: Paths, values: Mapping[str, Any]) -> Path:
+    """Replace the command line's own drop-in atomically; the user's files are never touched."""
+    from node.config_file import dump_config  # only commands that write need the emitter
+
+    paths.ensure()
+    paths.config_dir.mkdir(mode=0o700, exist_ok=True)
+    return dump_config(paths.own_config, values)
+
+
+def read_own(paths: Paths) -> dict[str, Any]:
+    """What the command line has written so far."""
+    return dict(read_config_file(paths.own_config).values) if paths.own_config.exists() else {}

@@ -1,0 +1,86 @@
+"""Where everything lives below `OODER_HOME` (default `~/.ooder`, guide 3.7)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocol.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Every path this node uses. Nothing outside `home` is ever written."""
+
+    home: Path
+
+    @property
+    def config(self) -> Path:
+        """The user's own settings; this node reads it and never writes it."""
+        return self.home / "config.yaml"
+
+    @property
+    def config_dir(self) -> Path:
+        """Drop-ins; `50-ooder.yaml` is written by the command line."""
+        return self.home / "config.d"
+
+    @property
+    def own_config(self) -> Path:
+        return self.config_dir / "50-ooder.yaml"
+
+    @property
+    def trust(self) -> Path:
+        """Pins and keys the user decided on."""
+        return self.home / "trust.yaml"
+
+    @property
+    def cache(self) -> Path:
+        return self.home / "cache"
+
+    @property
+    def mirrors(self) -> Path:
+        return self.cache / "git"
+
+    @property
+    def index(self) -> Path:
+        return self.home / "index.db"
+
+    @property
+    def installed(self) -> Path:
+        return self.home / "installed"
+
+    @property
+    def scan_lock(self) -> Path:
+        return self.home / "scan.lock"
+
+    @property
+    def node_lock(self) -> Path:
+        return self.home / "node.lock"
+
+    def ensure(self) -> None:
+        """Make the home, for this user only. Raises StorageError `home.unwritable`."""
+        try:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError("home.unwritable", path=str(self.home), reason=error.strerror or str(error)) from error
+
+    def named(self) -> Mapping[str, Path]:
+        """Name -> path, in the order `ooder paths` prints them."""
+        return {
+            "home": self.home,
+            "config": self.config,
+            "config.d": self.config_dir,
+            "trust": self.trust,
+            "index": self.index,
+            "cache": self.cache,
+            "mirrors": self.mirrors,
+            "installed": self.installed,
+        }
+
+
+def find_home(environ: Mapping[str, str] = os.environ) -> Paths:
+    """`OODER_HOME`, else `~/.ooder`."""
+    chosen = environ.get("OODER_HOME")
+    return Paths(Path(chosen).expanduser().absolute() if chosen else Path.home() / ".ooder")

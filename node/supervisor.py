@@ -1,0 +1,194 @@
+"""Supervisor: every source runs, none hurts another.
+
+It guarantees: an exception, a hang or a flood of one source costs that source only; a failed source is tried again after
+1, 2, 4 ... 300 seconds (or its own `retry_after`); each source's state is visible as its light; cancelling the supervisor
+cancels every source. It leaves to others: what reports mean (aggregator), which sources a scope asks (scopes).
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(supervisor.run())                       # listen for ever
+        await supervisor.search(Query(), scope_sources, print)    # look once
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from protocol.errors import OoderError, UnavailableError
+from protocol.items import Reading, Report, Survey
+from protocol.query import Query
+from sources.base import DiscoveryProvider
+from sources.ports import Clock
+
+log = logging.getLogger("ooder.supervisor")
+
+BACKOFF_FIRST = 1.0  # seconds
+BACKOFF_MOST = 300.0  # seconds
+
+
+class Light(StrEnum):
+    """State of a source as the guide shows it (4.3)."""
+
+    ONLINE = "online"
+    SLOW = "slow"
+    OFFLINE = "offline"
+    CONNECTING = "connecting"
+    DISABLED = "disabled"
+
+
+GLYPHS = {Light.ONLINE: "🟢", Light.SLOW: "🟡", Light.OFFLINE: "🔴", Light.CONNECTING: "🔵", Light.DISABLED: "⚫"}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What is known about one source. Times are wall seconds, 0 = never; `code`, `reason` and `next_step` explain a bad light."""
+
+    name: str
+    light: Light = Light.CONNECTING
+    last_attempt: float = 0.0
+    last_success: float = 0.0
+    next_retry: float = 0.0
+    places: int = 0  # seen in the last search
+    seconds: float = 0.0  # duration of the last search
+    code: str = ""
+    reason: str = ""
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A source began to look."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A source reported something."""
+
+    source: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A source has no more to say; `state.light` tells whether it went well. `problems` counts what it could not read."""
+
+    source: str
+    state: SourceState
+    problems: int = 0
+
+
+SearchEvent = Started | Heard | Finished
+
+
+class Supervisor:
+    """Owns the providers and their states. `on_report` receives what pushing sources say outside a search."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, DiscoveryProvider],
+        clock: Clock,
+        on_report: Callable[[Report], None],
+        on_state: Callable[[SourceState], None],
+        *,
+        deadline: float = 120.0,
+        slow_after: float = 5.0,
+    ) -> None:
+        self._providers = providers
+        self._clock = clock
+        self._on_report = on_report
+        self._on_state = on_state
+        self._deadline = deadline
+        self._slow_after = slow_after
+        self.states = {name: SourceState(name) for name in providers}
+
+    def _change(self, state: SourceState) -> SourceState:
+        before = self.states.get(state.name)
+        self.states[state.name] = state
+        if before != state:
+            self._on_state(state)
+        return state
+
+    async def run(self) -> None:
+        """Keep every provider's `run` alive until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, provider in self._providers.items():
+                group.create_task(self._keep(name, provider), name=f"source {name}")
+
+    async def _keep(self, name: str, provider: DiscoveryProvider) -> None:
+        delay = BACKOFF_FIRST
+        while True:
+            began = self._clock.loop()
+            try:
+                await provider.run(self._on_report)
+                return
+            except Exception as error:  # noqa: BLE001 - one source must never take the others down
+                if self._clock.loop() - began > BACKOFF_MOST:
+                    delay = BACKOFF_FIRST
+                wait = max(delay, _retry_after(error))
+                now = self._clock.wall()
+                self._change(replace(self._failed(name, error), last_attempt=now, next_retry=now + wait))
+                delay = min(delay * 2, BACKOFF_MOST)
+                await self._clock.sleep(wait)
+
+    def _failed(self, name: str, error: BaseException) -> SourceState:
+        if isinstance(error, OoderError):
+            code, reason, step = error.code, error.text(), error.next_step()
+        else:
+            log.error("source %s failed", name, exc_info=error)
+            code, reason, step = "source.failed", f"{type(error).__name__}: {error}", ""
+        return replace(self.states[name], light=Light.OFFLINE, code=code, reason=reason, next_step=step)
+
+    async def search(self, query: Query, names: Iterable[str], tell: Callable[[SearchEvent], None]) -> None:
+        """Ask the named sources in parallel, each under its own deadline; `tell` gets events as they come, the last one of
+        each source being its `Finished`. Returns when all have finished; never raises for a source's sake."""
+        async with asyncio.TaskGroup() as group:
+            for name in dict.fromkeys(names):
+                if name in self._providers:
+                    group.create_task(self._ask(name, query, tell), name=f"search {name}")
+
+    async def _ask(self, name: str, query: Query, tell: Callable[[SearchEvent], None]) -> None:
+        seen: set[str] = set()
+        problems = 0
+
+        def emit(report: Report) -> None:
+            nonlocal problems
+            if isinstance(report, Reading):
+                seen.add(report.place)
+                problems += sum(problem.fatal for problem in report.problems)
+            elif isinstance(report, Survey):
+                seen.update(report.places)
+            tell(Heard(name, report))
+
+        tell(Started(name))
+        self._change(replace(self.states[name], light=Light.CONNECTING))
+        began = self._clock.loop()
+        before = self.states[name]
+        state: SourceState
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._providers[name].search(query, emit)
+            seconds = self._clock.loop() - began
+            light = Light.SLOW if seconds > self._slow_after else Light.ONLINE
+            now = self._clock.wall()
+            state = SourceState(name, light, now, now, 0.0, len(seen), seconds)
+        except Exception as error:  # noqa: BLE001 - shown as this source's light, costs no other source
+            if isinstance(error, TimeoutError):
+                error = UnavailableError("source.timed_out", source=name, seconds=round(self._deadline, 1))
+            state = replace(
+                self._failed(name, error),
+                last_attempt=self._clock.wall(),
+                last_success=before.last_success,
+                seconds=self._clock.loop() - began,
+                places=len(seen),
+            )
+        tell(Finished(name, self._change(state), problems))
+
+
+def _retry_after(error: BaseException) -> float:
+    wanted = error.params.get("retry_after") if isinstance(error, OoderError) else None
+    return float(wanted) if isinstance(wanted, int | float) else 0.0
