@@ -30,6 +30,9 @@ INDEX_INCLUDES: Final = 2_000  # files one skill-index may pull in
 # --- Folders --------------------------------------------------------------------------------------------------------
 FOLDER_DEPTH: Final = 12
 FOLDER_ENTRIES: Final = 200_000  # directory entries one root may make us look at
+FOLDER_PROBLEMS: Final = 500  # remarks of one look through a root; folders that cannot be read are always named
+FOLDER_POLL_SECONDS: Final = 2.0  # between looks for changes where the kernel does not tell
+WATCHED_FOLDERS: Final = 8_192  # the smallest default of fs.inotify.max_user_watches still in use
 ITEM_FILES: Final = 2_000  # files of one item's folder that enter its tree digest
 ITEM_BYTES: Final = 64 * MIB  # bytes of one item's folder that enter its tree digest
 ITEM_FILE_BYTES: Final = 16 * MIB  # one file of an item
