@@ -1,0 +1,131 @@
+"""The one total order over claims, and which claims talk about the same bytes. Pure ground that `protocol.merge` stands on.
+
+Best first inside one principal: main place before copy before listing, then trust, then the place that an index names, then
+version, then sequence, then the shortest place, then every remaining field - so the order never depends on who came first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from protocol.items import Item, Sighting, Standing
+from protocol.trust import Verified
+from protocol.version_order import version_key
+
+STANDING_RANK = {Standing.MAIN: 2, Standing.COPY: 1, Standing.LISTING: 0}
+
+
+def ordered(claims: Sequence[Verified]) -> list[Verified]:
+    """All claims best first, each once."""
+    if len(claims) < 2:
+        return list(claims)
+    listed = listed_places(claims)
+    ranked = sorted(claims, key=_tail)
+    ranked.sort(key=lambda claim: _head(claim, listed), reverse=True)
+    return _settle_ties(ranked)
+
+
+def listed_places(claims: Iterable[Verified]) -> frozenset[tuple[str, str]]:
+    """(origin, path) of everything an index among `claims` names with a path."""
+    found = set()
+    for claim in claims:
+        if claim.sighting.standing is Standing.LISTING:
+            path = listed_path(claim.sighting.item)
+            if path:
+                found.add((claim.sighting.origin, path))
+    return frozenset(found)
+
+
+def listed_path(item: Item) -> str:
+    """Where an index says the item is, "" when it does not say."""
+    row = item.facts.get("listed")
+    path = row.get("path") if isinstance(row, Mapping) else None
+    return path.strip("/") if isinstance(path, str) else ""
+
+
+def is_listed(sighting: Sighting, listed: frozenset[tuple[str, str]]) -> bool:
+    """Whether the sighting stands at a place that the index names, by file or by folder."""
+    origin, place = sighting.origin, sighting.place
+    return (origin, place) in listed or (origin, place.rpartition("/")[0]) in listed
+
+
+def artifact_of(sighting: Sighting, trees: Mapping[str, str]) -> str:
+    """What names the bytes: the tree digest, else the tree known to carry this manifest, else the manifest, else ""."""
+    if sighting.digest:
+        return sighting.digest
+    if sighting.manifest_digest:
+        return trees.get(sighting.manifest_digest) or f"manifest:{sighting.manifest_digest}"
+    return ""
+
+
+def trees_by_manifest(claims: Iterable[Verified]) -> dict[str, str]:
+    """manifest digest -> tree digest (the smallest, when several trees carry the same manifest)."""
+    trees: dict[str, str] = {}
+    for claim in claims:
+        sighting = claim.sighting
+        if sighting.digest and sighting.manifest_digest:
+            known = trees.get(sighting.manifest_digest)
+            if known is None or sighting.digest < known:
+                trees[sighting.manifest_digest] = sighting.digest
+    return trees
+
+
+def _head(claim: Verified, listed: frozenset[tuple[str, str]]) -> tuple[Any, ...]:
+    sighting = claim.sighting
+    return (
+        STANDING_RANK[sighting.standing],
+        claim.trust.rank,
+        bool(listed) and is_listed(sighting, listed),
+        version_key(sighting.item.version),
+        sighting.seq,
+    )
+
+
+def _tail(claim: Verified) -> tuple[Any, ...]:
+    sighting = claim.sighting
+    evidence, place = sighting.evidence, sighting.place
+    return (
+        *(place.count("/"), len(place), place, sighting.principal, sighting.origin, sighting.source, sighting.location),
+        *(-sighting.seen_at, -sighting.expires_at, sighting.item.version, sighting.digest, sighting.manifest_digest),
+        *(sighting.size, sighting.files, claim.status, sighting.status, not claim.proven, claim.reasons),
+        *(sighting.standing, claim.trust, sighting.seq, claim.below_floor),
+        *(evidence.channel, evidence.key, evidence.owner, evidence.commit, evidence.relayed_by),
+    )
+
+
+def _settle_ties(ranked: list[Verified]) -> list[Verified]:
+    """Order claims that differ only in what the item says by that, and keep one of each."""
+    settled: list[Verified] = []
+    tied: list[Verified] = []
+    for claim in ranked:
+        if tied and not _alike(tied[0], claim):
+            settled += _distinct(tied)
+            tied = []
+        tied.append(claim)
+    return settled + _distinct(tied)
+
+
+def _alike(left: Verified, right: Verified) -> bool:
+    return left.sighting.place == right.sighting.place and _tail(left) == _tail(right)
+
+
+def _distinct(tied: list[Verified]) -> list[Verified]:
+    if len(tied) == 1:
+        return tied
+    by_text = {_whole_text(claim): claim for claim in tied}
+    return [by_text[text] for text in sorted(by_text)]
+
+
+def _whole_text(claim: Verified) -> str:
+    item = claim.sighting.item
+    plain = {
+        name: getattr(item, name) for name in item.__slots__ if name not in {"facts", "raw", "provides", "requires"}
+    }
+    rich = [repr(item.provides), repr(item.requires), dict(item.facts), dict(item.raw), dict(claim.sighting.signals)]
+    return json.dumps([plain, rich], sort_keys=True, default=_plain)
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, Sequence) else repr(value)

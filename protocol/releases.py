@@ -1,0 +1,198 @@
+"""From one principal's claims to its releases: who agrees on the bytes, which release is frozen, which copy differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from protocol.claims import artifact_of, trees_by_manifest
+from protocol.items import Standing
+from protocol.trust import Verified
+from protocol.version_order import VersionKey, same_version, version_key
+
+
+class Note(NamedTuple):
+    """A contradiction inside one principal, in the order of the fields of `merge.Conflict`."""
+
+    kind: str
+    version: str
+    digests: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+class Draft:
+    """A release while it is put together. `own` are the principal's claims, `claims` those and everybody who has the bytes."""
+
+    __slots__ = ("artifacts", "claims", "digest", "frozen", "own")
+
+    def __init__(self, best: Verified, artifact: str) -> None:
+        self.own = [best]
+        self.claims = [best]
+        self.artifacts = {artifact} - {""}
+        self.digest = best.sighting.digest
+        self.frozen = False
+
+    def add(self, claim: Verified, artifact: str) -> None:
+        """Take in one more claim of the principal."""
+        self.own.append(claim)
+        self.claims.append(claim)
+        if artifact:
+            self.artifacts.add(artifact)
+        if not self.digest and not self.frozen:
+            self.digest = claim.sighting.digest
+
+    @property
+    def version(self) -> str:
+        return self.claims[0].sighting.item.version
+
+
+def draft_releases(own: list[Verified]) -> tuple[list[Draft], list[Note]]:
+    """Releases of one principal, best first, from its claims, best first; and what contradicts in them."""
+    if len(own) == 1:
+        return [Draft(own[0], own[0].sighting.digest)], []
+    claims = _not_replaced(own)
+    trees = trees_by_manifest(claims)
+    drafts: list[Draft] = []
+    by_version: dict[VersionKey | str, list[Draft]] = {}
+    listings = []
+    for claim in claims:
+        if claim.sighting.standing is Standing.LISTING:
+            listings.append(claim)
+            continue
+        artifact = artifact_of(claim.sighting, trees)
+        same = by_version.setdefault(_release_key(claim.sighting.item.version), [])
+        draft = _home(same, claim, artifact)
+        if draft is None:
+            drafts.append(Draft(claim, artifact))
+            same.append(drafts[-1])
+            continue
+        draft.add(claim, artifact)
+    notes = [note for draft in drafts if (note := _freeze(draft))]
+    notes += _copies(drafts)
+    notes += _listings(drafts, listings)
+    return drafts, notes
+
+
+def join(drafts: list[Draft], others: Iterable[Verified], principal: str) -> list[Verified]:
+    """Hand the claims of others that are the same bytes to the release they match (R7), append to `drafts` what is said in
+    the principal's name without proof about other versions, and return the rest."""
+    strangers = []
+    hints: dict[tuple[VersionKey | str, str], Draft] = {}
+    proven = tuple(drafts)
+    for claim in others:
+        sighting = claim.sighting
+        home = next((draft for draft in proven if _same_bytes(draft, claim)), None)
+        if home is not None:
+            home.claims.append(claim)
+        elif sighting.principal != principal or _contradicts(proven, claim):
+            strangers.append(claim)
+        else:
+            name = (_release_key(sighting.item.version), artifact_of(sighting, {}))
+            if name in hints:
+                hints[name].add(claim, name[1])
+            else:
+                hints[name] = Draft(claim, name[1])
+    drafts += hints.values()
+    return strangers
+
+
+def _release_key(version: str) -> VersionKey | str:
+    key = version_key(version)
+    return key if key[0] else version
+
+
+def _home(same: list[Draft], claim: Verified, artifact: str) -> Draft | None:
+    """The release of this version that the claim belongs to. Claims come main places first."""
+    if claim.sighting.standing is Standing.MAIN:
+        return same[0] if same else None
+    for draft in same:
+        if not artifact or artifact in draft.artifacts:
+            return draft
+    return None
+
+
+def _not_replaced(own: list[Verified]) -> list[Verified]:
+    """Without older words about a place that now says something else (a cache remembers longer than the place)."""
+    newest: dict[tuple[str, str], Verified] = {}
+    repeated = False
+    for claim in own:
+        at = (claim.sighting.origin, claim.sighting.place)
+        known = newest.get(at)
+        repeated = repeated or known is not None
+        if known is None or claim.sighting.seen_at > known.sighting.seen_at:
+            newest[at] = claim
+    if not repeated:
+        return own
+    return [c for c in own if _still_said(c, newest[c.sighting.origin, c.sighting.place])]
+
+
+def _still_said(claim: Verified, newest: Verified) -> bool:
+    old, new = claim.sighting, newest.sighting
+    if old.seen_at == new.seen_at:
+        return True
+    if not same_version(old.item.version, new.item.version):
+        return False
+    if old.digest and new.digest:
+        return old.digest == new.digest
+    return not (old.manifest_digest and new.manifest_digest) or old.manifest_digest == new.manifest_digest
+
+
+def _freeze(draft: Draft) -> Note | None:
+    """R5: several digests for one release, said in main places, freeze it."""
+    if len(draft.artifacts) < 2:
+        return None
+    draft.frozen = True
+    return Note("equivocation", draft.version, _digests(draft.own), _places(draft.own))
+
+
+def _copies(drafts: list[Draft]) -> list[Note]:
+    if not drafts or drafts[0].claims[0].sighting.standing is not Standing.MAIN:
+        return []
+    return [
+        Note("copy_differs", draft.version, _digests(draft.own), _places(draft.own))
+        for draft in drafts[1:]
+        if draft.claims[0].sighting.standing is Standing.COPY
+    ]
+
+
+def _listings(drafts: list[Draft], listings: list[Verified]) -> list[Note]:
+    """Hand each listing to the release it names. One that names no release of which bytes were seen disagrees."""
+    seen = len(drafts)
+    notes: dict[str, list[Verified]] = {}
+    for claim in listings:
+        sighting = claim.sighting
+        version = sighting.item.version
+        home = next((d for d in drafts if not version or same_version(d.version, version)), None)
+        wrong_bytes = home is not None and sighting.digest and home.digest and sighting.digest != home.digest
+        if home is None:
+            drafts.append(Draft(claim, sighting.digest))
+        elif not wrong_bytes:
+            home.add(claim, "")
+        if seen and (wrong_bytes or home not in drafts[:seen]):
+            notes.setdefault(version, []).append(claim)
+    return [Note("index_disagrees", version, _digests(c), _places(c)) for version, c in notes.items()]
+
+
+def _same_bytes(draft: Draft, claim: Verified) -> bool:
+    """Only a known tree digest makes bytes from elsewhere safe to take, so without one nothing joins."""
+    sighting = claim.sighting
+    if not draft.digest or draft.frozen:
+        return False
+    if sighting.digest:
+        return sighting.digest == draft.digest
+    if sighting.manifest_digest:
+        return any(sighting.manifest_digest == own.sighting.manifest_digest for own in draft.own)
+    return same_version(sighting.item.version, draft.version)
+
+
+def _contradicts(drafts: Iterable[Draft], claim: Verified) -> bool:
+    version = claim.sighting.item.version
+    return not version or any(same_version(version, draft.version) for draft in drafts)
+
+
+def _digests(claims: Iterable[Verified]) -> tuple[str, ...]:
+    return tuple(sorted({c.sighting.digest or c.sighting.manifest_digest for c in claims} - {""}))
+
+
+def _places(claims: Iterable[Verified]) -> tuple[str, ...]:
+    return tuple(sorted({c.sighting.location for c in claims}))
