@@ -1,0 +1,1 @@
+"""What a developer runs from a checkout; not part of the distribution."""
