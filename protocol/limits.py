@@ -43,3 +43,18 @@ PROBLEMS_KEPT: Final = 10_000  # per source
 QUERY_CHARS: Final = 256
 QUERY_TERMS: Final = 12
 PAGE_ROWS: Final = 1_000  # rows of one answer
+
+# --- Signed records (SECURITY 2.5, 5.2; docs/protocol/records.md) ---------------------------------------------------
+RECORD_DHT_BYTES: Final = 1_000  # one DHT value (BEP 44)
+RECORD_UDP_BYTES: Final = 1_024  # one datagram that every receiver takes (WIRE 4, 4)
+RECORD_HTTP_BYTES: Final = 64 * KIB
+RECORD_TYPE_CHARS: Final = 64
+RECORD_NAME_BYTES: Final = 256  # a ref with version
+RECORD_STRING_BYTES: Final = 16 * KIB
+RECORD_ARRAY: Final = 1_024  # elements of one array
+RECORD_MAP: Final = 256  # pairs of one map
+RECORD_DEPTH: Final = 16
+RECORD_INTEGER: Final = 2**53  # sequence and times stay exact in JSON
+RECORD_SKEW_SECONDS: Final = 300  # how far ahead another clock may be
+RECORD_LIFE_SECONDS: Final = 30 * 86_400  # from issued to expires
+RECORD_LIFE_LONGEST_SECONDS: Final = 3_660 * 86_400  # namespace documents and rotations

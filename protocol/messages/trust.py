@@ -59,4 +59,73 @@ REASONS: dict[str, Message] = {
     ),
 }
 
-MESSAGES: dict[str, Message] = {**REASONS}
+KEYS: dict[str, Message] = {
+    "key.bad_length": Message(
+        "a public key has {expected} bytes, this has {length}", "公钥应为 {expected} 字节，实际为 {length} 字节"
+    ),
+    "key.bad_seed": Message(
+        "a key seed has {expected} bytes, this has {length}", "密钥种子应为 {expected} 字节，实际为 {length} 字节"
+    ),
+    "key.weak": Message(
+        "the public key {key} is weak: anybody could sign for it",
+        "公钥 {key} 是弱密钥：任何人都能冒充其签名",
+        "Ask the other side to make a new key.",
+        "请对方重新生成密钥。",
+    ),
+    "key.fingerprint_character": Message(
+        "'{character}' at position {position} cannot be part of a fingerprint",
+        "第 {position} 个字符“{character}”不可能出现在指纹中",
+        "Fingerprints use the letters A-Z and the figures 2-7; compare it again.",
+        "指纹只使用字母 A-Z 和数字 2-7；请重新核对。",
+    ),
+    "key.fingerprint_length": Message(
+        "a fingerprint has {spoken} characters ({plain} without check characters), this has {length}",
+        "指纹应有 {spoken} 个字符（不含校验字符为 {plain} 个），实际为 {length} 个",
+        "Compare it again from the start; groups may be missing.",
+        "请从头重新核对；可能缺少分组。",
+    ),
+    "key.fingerprint_check": Message(
+        "groups {first} and {second} of the fingerprint ('{text}') have a wrong or swapped character",
+        "指纹第 {first} 和第 {second} 组（“{text}”）中有错误或颠倒的字符",
+        "Read these two groups again.",
+        "请重新读出这两组。",
+    ),
+}
+
+RECORDS: dict[str, Message] = {
+    "record.too_big": Message(
+        "the record has {bytes} bytes; {limit} are allowed here", "记录有 {bytes} 字节；此处最多允许 {limit} 字节"
+    ),
+    "record.malformed": Message("the record cannot be read: {reason}", "无法读取该记录：{reason}"),
+    "record.trailing_bytes": Message(
+        "{count} more bytes follow the end of the record", "记录结束后还有 {count} 个多余字节"
+    ),
+    "record.duplicate_key": Message("the record says '{key}' twice", "记录中“{key}”出现了两次"),
+    "record.wrong_type": Message(
+        "a record of type '{found}' came where '{expected}' was expected", "应为“{expected}”类型的记录，实际为“{found}”"
+    ),
+    "record.bad_signature": Message(
+        "the signature is not one of key {key} over these bytes",
+        "签名不是密钥 {key} 对这些字节的签名",
+        "The record was changed or forged; it is ignored.",
+        "记录被篡改或伪造，已忽略。",
+    ),
+    "record.expired": Message(
+        "the record about {name} ended {seconds} s ago", "关于 {name} 的记录已于 {seconds} 秒前过期"
+    ),
+    "record.from_the_future": Message(
+        "the record about {name} was issued {seconds} s in the future",
+        "关于 {name} 的记录签发时间在 {seconds} 秒之后的未来",
+        "One of the two clocks is wrong; check yours: date",
+        "两端有一方时钟错误；请检查本机时间：date",
+    ),
+    "record.lives_too_long": Message(
+        "the record about {name} wants to live {days} days, longer than allowed",
+        "关于 {name} 的记录要求有效 {days} 天，超过允许的时长",
+    ),
+    "record.cannot_sign": Message(
+        "a record about {name} cannot be signed: {reason}", "无法签署关于 {name} 的记录：{reason}"
+    ),
+}
+
+MESSAGES: dict[str, Message] = {**REASONS, **KEYS, **RECORDS}
