@@ -16,6 +16,9 @@ import jsonschema
 import pytest
 import yaml
 
+from protocol.manifests import ManifestReading, is_manifest, read_manifest
+from protocol.refs import Kind
+
 CATALOGUE = Path(__file__).resolve().parent.parent / "scenarios" / "catalogue"
 BROKEN = {"skills/skill-visitor-pass/skill.yaml", "skills/skill-parking/skill.yaml"}
 VOID = "skills/skill-badge/skill.yaml"
@@ -225,3 +228,35 @@ def test_the_runnable_skills_declare_how() -> None:
         implemented["connector"]["type"] == "http"
         and implemented["connector"]["config"]["baseUrl"] == "http://127.0.0.1:9471"
     )
+
+
+def readings() -> dict[str, ManifestReading]:
+    """Every manifest of the catalogue as this project reads it."""
+    places = {place(path): path for path in CATALOGUE.rglob("*") if path.is_file()}
+    return {name: read_manifest(name, path.read_bytes()) for name, path in places.items() if is_manifest(name)}
+
+
+def test_the_node_reads_what_the_readme_promises() -> None:
+    read = readings()
+    fatal = {name: problem for name, reading in read.items() for problem in reading.problems if problem.fatal}
+    assert set(fatal) == {"skills/skill-parking/skill.yaml", VOID}
+    assert (fatal["skills/skill-parking/skill.yaml"].code, fatal["skills/skill-parking/skill.yaml"].line) == (
+        "manifest.syntax",
+        5,
+    )
+    assert fatal[VOID].code == "manifest.void"
+    (repaired,) = [item for reading in read.values() for item in reading.items if item.repaired]
+    assert (repaired.id, repaired.name, repaired.author) == ("skill-visitor-pass", "访客登记", "Wang Fang")
+
+    kinds = Counter(item.kind for reading in read.values() for item in reading.items)
+    assert kinds == {Kind.SCENE: 6, Kind.CAPABILITY: 13, Kind.SKILL: 24 + 1 + 2 + 5}
+
+
+def test_text_stays_text_and_dependencies_are_told_apart() -> None:
+    items = [item for reading in readings().values() for item in reading.items]
+    refs = {str(item.ref) for item in items}
+    assert {"cap:40@1.10", "skill:skill-git-activity@2.3", "skill:daily-report-writer@1.10"} <= refs
+    needs = [need for item in items for need in item.requires]
+    assert {need.id for need in needs if need.platform} == {"llm-sdk", "scene-engine"}
+    known = {item.ref.any_version for item in items}
+    assert {need.id for need in needs if not need.platform and need.ref not in known} == {"skill-invoice-vault"}
