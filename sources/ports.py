@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Protocol
+
+from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree
 
 
 class Clock(Protocol):
@@ -37,3 +39,29 @@ class Context:
     places: Places
     home: Path
     random: Random
+
+
+class Git(Protocol):
+    """Repositories on the other side of git. All methods raise OoderErrors only: `git.unreachable`, `git.timeout`, `git.busy`,
+    `git.missing` (UnavailableError), `git.too_large`, `git.too_many_files`, `git.bad_answer` (DataError),
+    `git.hostile_objects` (IntegrityError), `git.storage` (StorageError)."""
+
+    async def tip(self, url: RepoUrl, ref: str) -> Tip | None:
+        """What `ref` ("" = the default branch) points at now; None when the repository is empty. One connection.
+        Raises also NotFoundError `git.no_such_ref`."""
+
+    async def tree(self, url: RepoUrl, tip: Tip) -> Tree:
+        """Everything the commit contains, by name; no content is fetched."""
+
+    async def blobs(self, url: RepoUrl, commit: str, oids: Sequence[str], most: int) -> Mapping[str, bytes | int]:
+        """Contents by object id; the size instead for those over `most` bytes; what cannot be had is left out.
+        One connection for all that are not here yet."""
+
+    async def rewritten(self, url: RepoUrl, old: str, new: str) -> bool | None:
+        """Whether commit `old` is no ancestor of `new`; None when that lies too far back to say."""
+
+    async def describe(self, url: RepoUrl, commit: str) -> CommitNote:
+        """Who made `commit`, when and why."""
+
+    def local_owner(self, url: RepoUrl) -> int | None:
+        """The user id of this process if `url` is a file repository that it owns and not everybody can write, else None."""
