@@ -72,7 +72,8 @@ def commands() -> Iterator[str]:
         return
     group: click.Group = program.ooder
     with click.Context(group, info_name="ooder") as context:
-        yield from ("## Options of every command", "", *_options(group), "")
+        yield from ("## Options of every command", "", *_options(group, frozenset()), "")
+        shared = frozenset(parameter.name or "" for parameter in group.params)
         for name in group.list_commands(context):
             module = program.COMMANDS[name][0]
             if _module(f"node.cli.{module}") is None:
@@ -80,34 +81,38 @@ def commands() -> Iterator[str]:
                 continue
             command = group.get_command(context, name)
             if command is not None:
-                yield from _command(command, context, name)
+                yield from _command(command, context, name, shared)
 
 
-def _command(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
+def _command(command: click.Command, parent: click.Context, name: str, shared: frozenset[str]) -> Iterator[str]:
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield from (f"## `{context.command_path}`", "", f"`{usage}`", "")
     text = " ".join((command.help or command.short_help or "").replace("\b", "").split())
     if text:
         yield from (text, "")
-    if any(isinstance(parameter, click.Option) for parameter in command.params):
-        yield from (*_options(command), "")
+    options = list(_options(command, shared))
+    if options:
+        yield from (*options, "")
     if isinstance(command, click.Group):
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)
             if found is not None:
-                yield from _command(found, context, inner)
+                yield from _command(found, context, inner, shared)
 
 
-def _options(command: click.Command) -> Iterator[str]:
-    yield from ("| option | meaning |", "|---|---|")
+def _options(command: click.Command, shared: frozenset[str]) -> Iterator[str]:
+    """A table of the options; those in `shared` are told once, for every command."""
+    rows = []
     for parameter in command.params:
-        if isinstance(parameter, click.Option) and not parameter.hidden:
+        if isinstance(parameter, click.Option) and not parameter.hidden and parameter.name not in shared:
             names = " ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
             value = parameter.metavar or ""
             if isinstance(parameter.type, click.Choice):
                 value = ", ".join(str(choice) for choice in parameter.type.choices)
-            yield f"| {names}{f' ({value})' if value else ''} | {_escape(parameter.help or '')} |"
+            rows.append(f"| {names}{f' ({value})' if value else ''} | {_escape(parameter.help or '')} |")
+    if rows:
+        yield from ("| option | meaning |", "|---|---|", *rows)
 
 
 def _fields(model: type[BaseModel], at: str) -> Iterator[str]:

@@ -1,10 +1,12 @@
-"""The wheel holds the three packages, the scenarios as data, and nothing else at its top."""
+"""The wheel holds the three packages, the scenarios as data, and nothing else at its top; licences fit."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,28 @@ def test_licence_script_and_requirements_are_declared(wheel: zipfile.ZipFile) ->
     assert f"{info}/licenses/LICENSE" in wheel.namelist()
     assert "ooder = node.__main__:main" in wheel.read(f"{info}/entry_points.txt").decode()
     assert "Requires-Python: >=3.11" in declared
+
+
+PERMISSIVE = re.compile(
+    r"\b(MIT|MIT-0|BSD|Apache|PSF|Python Software Foundation|ISC|MPL|Mozilla|LGPL|Unlicense|0BSD)\b"
+)
+REFUSED = re.compile(r"(?<![A-Za-z])A?GPL")
+
+
+def licence(name: str) -> str:
+    """What the distribution declares: the expression, else the old field, else the classifiers."""
+    declared = metadata.metadata(name)
+    classifiers = [entry for entry in declared.get_all("Classifier") or [] if entry.startswith("License ::")]
+    return declared.get("License-Expression") or (declared.get("License") or "").partition("\n")[0] or str(classifiers)
+
+
+def test_every_dependency_may_be_used_by_an_mit_project() -> None:
+    locked = re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
+    assert len(locked) > 20
+    for name in locked:
+        try:
+            text = licence(name)
+        except metadata.PackageNotFoundError:
+            continue  # only for another platform
+        assert PERMISSIVE.search(text), f"{name}: {text}"
+        assert not REFUSED.search(text), f"{name}: {text}"
