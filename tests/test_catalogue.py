@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import re
@@ -16,8 +17,11 @@ import jsonschema
 import pytest
 import yaml
 
+from protocol.items import Channel, Evidence, Item, Sighting, Standing
 from protocol.manifests import ManifestReading, is_manifest, read_manifest
+from protocol.merge import merge_all
 from protocol.refs import Kind
+from protocol.trust import TrustPolicy, admit
 
 CATALOGUE = Path(__file__).resolve().parent.parent / "scenarios" / "catalogue"
 BROKEN = {"skills/skill-visitor-pass/skill.yaml", "skills/skill-parking/skill.yaml"}
@@ -260,3 +264,29 @@ def test_text_stays_text_and_dependencies_are_told_apart() -> None:
     assert {need.id for need in needs if need.platform} == {"llm-sdk", "scene-engine"}
     known = {item.ref.any_version for item in items}
     assert {need.id for need in needs if not need.platform and need.ref not in known} == {"skill-invoice-vault"}
+
+
+def sighting(name: str, item: Item, digest: str) -> Sighting:
+    standing = Standing.COPY if name.startswith("archive/") else Standing.MAIN if digest else Standing.LISTING
+    own = Evidence(Channel.OWN_FILES)
+    return Sighting(item, "local_fs", "catalogue", name, name, "local:1", own, 1.0, digest, standing=standing)
+
+
+def test_only_the_intended_contradictions_are_found() -> None:
+    seen = []
+    for name, reading in readings().items():
+        digest = "sha256:" + hashlib.sha256((CATALOGUE / name).read_bytes()).hexdigest()
+        seen += [sighting(name, item, digest) for item in reading.items]
+        seen += [sighting(name, listing.item, "") for listing in reading.listings]
+    entries = merge_all([admit(claim, TrustPolicy(), 2.0) for claim in seen], TrustPolicy())
+    found = {
+        entry.ref.id: {(c.kind.value, c.version) for c in entry.conflicts}
+        for entry in entries.values()
+        if entry.conflicts
+    }
+    assert found == {
+        "skill-approval": {("equivocation", "1.5.0"), ("copy_differs", "1.2.0")},
+        "skill-task-collector": {("index_disagrees", "1.3.0")},
+        "meeting-minutes": {("index_disagrees", "0.9.0")},
+    }
+    assert entries[Kind.SKILL, "skill-approval"].chosen.frozen
