@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from protocol.items import Item, Sighting, Standing
 from protocol.trust import Verified
 from protocol.version_order import version_key
+
+_first = itemgetter(0)
 
 STANDING_RANK = {Standing.MAIN: 2, Standing.COPY: 1, Standing.LISTING: 0}
 
@@ -22,9 +26,11 @@ def ordered(claims: Sequence[Verified]) -> list[Verified]:
     if len(claims) < 2:
         return list(claims)
     listed = listed_places(claims)
-    ranked = sorted(claims, key=_tail)
-    ranked.sort(key=lambda claim: _head(claim, listed), reverse=True)
-    return _settle_ties(ranked)
+    settled: list[Verified] = []
+    for _, run in groupby(sorted(((_head(c, listed), c) for c in claims), key=_first, reverse=True), key=_first):
+        tied = [claim for _, claim in run]
+        settled += tied if len(tied) == 1 else _settle(tied)
+    return settled
 
 
 def listed_places(claims: Iterable[Verified]) -> frozenset[tuple[str, str]]:
@@ -95,23 +101,16 @@ def _tail(claim: Verified) -> tuple[Any, ...]:
     )
 
 
-def _settle_ties(ranked: list[Verified]) -> list[Verified]:
-    """Order claims that differ only in what the item says by that, and keep one of each."""
+def _settle(tied: list[Verified]) -> list[Verified]:
+    """Order claims of equal rank by everything else: first by where and when, then by what the item says."""
     settled: list[Verified] = []
-    tied: list[Verified] = []
-    for claim in ranked:
-        if tied and not _alike(tied[0], claim):
-            settled += _distinct(tied)
-            tied = []
-        tied.append(claim)
-    return settled + _distinct(tied)
-
-
-def _alike(left: Verified, right: Verified) -> bool:
-    return left.sighting.place == right.sighting.place and _tail(left) == _tail(right)
+    for _, run in groupby(sorted(((_tail(c), c) for c in tied), key=_first), key=_first):
+        settled += _distinct([claim for _, claim in run])
+    return settled
 
 
 def _distinct(tied: list[Verified]) -> list[Verified]:
+    """One of each."""
     if len(tied) == 1:
         return tied
     by_text = {_whole_text(claim): claim for claim in tied}

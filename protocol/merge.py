@@ -103,12 +103,14 @@ def merge(claims: Iterable[Verified], policy: TrustPolicy) -> Entry | None:
     if lead is None:
         return None
     principal, proven = lead
-    own = [c for c in standing if c.proven is proven and c.sighting.principal == principal]
+    own: list[Verified] = []
+    rest: list[Verified] = []
+    for claim in standing:
+        (own if claim.sighting.principal == principal and claim.proven is proven else rest).append(claim)
     drafts, notes = draft_releases(ordered(own))
-    rest = [c for c in standing if c.proven is not proven or c.sighting.principal != principal]
     conflicts = [Conflict(ConflictKind(n.kind), principal, n.version, n.digests, n.places) for n in notes]
-    if rest:
-        strangers = join(drafts, ordered(rest), principal)
+    strangers = join(drafts, ordered(rest), principal) if rest else None
+    if strangers:
         conflicts += _strangers(strangers, drafts[0], principal, owned=bool(owner))
     return _entry(ref, drafts, conflicts)
 

@@ -109,7 +109,7 @@ def is_official(name: str, policy: TrustPolicy) -> bool:
     official = policy.official
     if not official or not name:
         return False
-    return name in official or any(name.startswith(prefix) for prefix in _prefixes(official))
+    return name in official or name.startswith(_prefixes(official))
 
 
 def _authority(sighting: Sighting, policy: TrustPolicy, now: float) -> tuple[Trust, tuple[str, ...], bool]:
