@@ -20,8 +20,9 @@ import yaml
 from protocol.items import Channel, Evidence, Item, Sighting, Standing
 from protocol.manifests import ManifestReading, is_manifest, read_manifest
 from protocol.merge import merge_all
-from protocol.refs import Kind
+from protocol.refs import Kind, Ref
 from protocol.trust import TrustPolicy, admit
+from protocol.versions import parse_constraint
 
 CATALOGUE = Path(__file__).resolve().parent.parent / "scenarios" / "catalogue"
 BROKEN = {"skills/skill-visitor-pass/skill.yaml", "skills/skill-parking/skill.yaml"}
@@ -290,3 +291,17 @@ def test_only_the_intended_contradictions_are_found() -> None:
         "meeting-minutes": {("index_disagrees", "0.9.0")},
     }
     assert entries[Kind.SKILL, "skill-approval"].chosen.frozen
+
+
+def test_every_constraint_can_be_compared_and_one_cannot_be_met() -> None:
+    items = [item for reading in readings().values() for item in reading.items]
+    versions: dict[Ref, set[str]] = {}
+    for item in items:
+        versions.setdefault(item.ref.any_version, set()).add(item.version)
+    unmet = {
+        (item.id, need.id)
+        for item in items
+        for need in item.requires
+        if need.ref in versions and not any(map(parse_constraint(need.constraint).allows, versions[need.ref]))
+    }
+    assert unmet == {("skill-attendance", "skill-calendar")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from importlib import metadata
@@ -116,3 +117,27 @@ def test_no_locked_dependency_owns_one_of_our_packages() -> None:
             continue  # only for another platform
         tops = {file.parts[0].removesuffix(".py") for file in files if file.suffix in {".py", ".so"}}
         assert not tops & OURS, f"{name} brings {tops & OURS}"
+
+
+def fact_keys() -> set[str]:
+    """Every key under which a reader of manifests keeps a fact."""
+    keys: set[str] = set()
+    for path in sorted((ROOT / "protocol" / "manifests").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in {"_WORDS", "_META_WORDS"}:
+                assert node.value is not None
+                keys |= set(ast.literal_eval(node.value).values())
+            elif (
+                isinstance(node, ast.Subscript)
+                and ast.unparse(node.value) == "facts"
+                and isinstance(node.ctx, ast.Store)
+            ):
+                keys |= {node.slice.value} if isinstance(node.slice, ast.Constant) else set()
+    return keys
+
+
+def test_every_fact_is_on_the_items_page() -> None:
+    text = (ROOT / "docs/reference/items.md").read_text("utf-8")
+    known = fact_keys()
+    assert len(known) > 50
+    assert sorted(key for key in known if f"`{key}`" not in text) == []
