@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -75,3 +76,16 @@ def test_every_dependency_may_be_used_by_an_mit_project() -> None:
             continue  # only for another platform
         assert PERMISSIVE.search(text), f"{name}: {text}"
         assert not REFUSED.search(text), f"{name}: {text}"
+
+
+def test_the_source_archive_can_be_built_and_tested(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, timeout=100, check=True)
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    wanted = {name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()}
+    assert wanted - names == set(), "name it under tool.hatch.build.targets.sdist in pyproject.toml"
