@@ -16,7 +16,7 @@ from protocol.items import Channel, Evidence, Item, Sighting
 from protocol.merge import merge_all
 from protocol.refs import Kind
 from protocol.trust import TrustPolicy, admit
-from protocol.version_order import version_key
+from protocol.versions import compare_key
 
 NAMES = 20_000
 NOW = 1_800_000_000.0
@@ -66,7 +66,7 @@ def plain_dict(claims: list[Sighting]) -> int:
     best: dict[tuple[Kind, str], Sighting] = {}
     for claim in claims:
         name = (claim.item.kind, claim.item.id)
-        if name not in best or version_key(claim.item.version) > version_key(best[name].item.version):
+        if name not in best or compare_key(claim.item.version) > compare_key(best[name].item.version):
             best[name] = claim
     return len(best)
 

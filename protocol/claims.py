@@ -14,7 +14,7 @@ from typing import Any
 
 from protocol.items import Item, Sighting, Standing
 from protocol.trust import Verified
-from protocol.version_order import version_key
+from protocol.versions import compare_key
 
 _first = itemgetter(0)
 
@@ -84,7 +84,7 @@ def _head(claim: Verified, listed: frozenset[tuple[str, str]]) -> tuple[Any, ...
         STANDING_RANK[sighting.standing],
         claim.trust.rank,
         bool(listed) and is_listed(sighting, listed),
-        version_key(sighting.item.version),
+        compare_key(sighting.item.version),
         sighting.seq,
     )
 

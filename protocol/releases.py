@@ -8,7 +8,7 @@ from typing import NamedTuple
 from protocol.claims import artifact_of, trees_by_manifest
 from protocol.items import Standing
 from protocol.trust import Verified
-from protocol.version_order import VersionKey, same_version, version_key
+from protocol.versions import Key, compare_key
 
 
 class Note(NamedTuple):
@@ -57,14 +57,14 @@ def draft_releases(own: list[Verified]) -> tuple[list[Draft], list[Note]]:
     claims = _not_replaced(own)
     trees = trees_by_manifest(claims)
     drafts: list[Draft] = []
-    by_version: dict[VersionKey | str, list[Draft]] = {}
+    by_version: dict[Key, list[Draft]] = {}
     listings = []
     for claim in claims:
         if claim.sighting.standing is Standing.LISTING:
             listings.append(claim)
             continue
         artifact = artifact_of(claim.sighting, trees)
-        same = by_version.setdefault(_release_key(claim.sighting.item.version), [])
+        same = by_version.setdefault(compare_key(claim.sighting.item.version), [])
         draft = _home(same, claim, artifact)
         if draft is None:
             drafts.append(Draft(claim, artifact))
@@ -81,7 +81,7 @@ def join(drafts: list[Draft], others: Iterable[Verified], principal: str) -> lis
     """Hand the claims of others that are the same bytes to the release they match (R7), append to `drafts` what is said in
     the principal's name without proof about other versions, and return the rest."""
     strangers = []
-    hints: dict[tuple[VersionKey | str, str], Draft] = {}
+    hints: dict[tuple[Key, str], Draft] = {}
     proven = tuple(drafts)
     for claim in others:
         sighting = claim.sighting
@@ -91,7 +91,7 @@ def join(drafts: list[Draft], others: Iterable[Verified], principal: str) -> lis
         elif sighting.principal != principal or _contradicts(proven, claim):
             strangers.append(claim)
         else:
-            name = (_release_key(sighting.item.version), artifact_of(sighting, {}))
+            name = (compare_key(sighting.item.version), artifact_of(sighting, {}))
             if name in hints:
                 hints[name].add(claim, name[1])
             else:
@@ -111,9 +111,8 @@ def _all_agree(own: list[Verified]) -> bool:
     return digest != ""
 
 
-def _release_key(version: str) -> VersionKey | str:
-    key = version_key(version)
-    return key if key[0] else version
+def _same_version(left: str, right: str) -> bool:
+    return left == right or compare_key(left) == compare_key(right)
 
 
 def _home(same: list[Draft], claim: Verified, artifact: str) -> Draft | None:
@@ -145,7 +144,7 @@ def _still_said(claim: Verified, newest: Verified) -> bool:
     old, new = claim.sighting, newest.sighting
     if old.seen_at == new.seen_at:
         return True
-    if not same_version(old.item.version, new.item.version):
+    if not _same_version(old.item.version, new.item.version):
         return False
     if old.digest and new.digest:
         return old.digest == new.digest
@@ -177,7 +176,7 @@ def _listings(drafts: list[Draft], listings: list[Verified]) -> list[Note]:
     for claim in listings:
         sighting = claim.sighting
         version = sighting.item.version
-        home = next((d for d in drafts if not version or same_version(d.version, version)), None)
+        home = next((d for d in drafts if not version or _same_version(d.version, version)), None)
         wrong_bytes = home is not None and sighting.digest and home.digest and sighting.digest != home.digest
         if home is None:
             drafts.append(Draft(claim, sighting.digest))
@@ -197,12 +196,12 @@ def _same_bytes(draft: Draft, claim: Verified) -> bool:
         return sighting.digest == draft.digest
     if sighting.manifest_digest:
         return any(sighting.manifest_digest == own.sighting.manifest_digest for own in draft.own)
-    return same_version(sighting.item.version, draft.version)
+    return _same_version(sighting.item.version, draft.version)
 
 
 def _contradicts(drafts: Iterable[Draft], claim: Verified) -> bool:
     version = claim.sighting.item.version
-    return not version or any(same_version(version, draft.version) for draft in drafts)
+    return not version or any(_same_version(version, draft.version) for draft in drafts)
 
 
 def _digests(claims: Iterable[Verified]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from types import MappingProxyType
 from protocol.items import Channel, Sighting, Status
 from protocol.query import Trust
 from protocol.refs import Kind, Ref
-from protocol.version_order import version_key
+from protocol.versions import compare_key
 
 OWN_MEMORIES = frozenset({"", "local_fs", "cache"})
 """Who may repeat a claim to us without making it hearsay: nobody, or our own disk."""
@@ -158,7 +158,7 @@ def _is_below(sighting: Sighting, floors: Floors) -> bool:
     floor = floors.get((sighting.principal, item.kind, item.id))
     if floor is None:
         return False
-    return version_key(item.version) < version_key(floor.version) or (bool(sighting.seq) and sighting.seq < floor.seq)
+    return compare_key(item.version) < compare_key(floor.version) or (bool(sighting.seq) and sighting.seq < floor.seq)
 
 
 @lru_cache(maxsize=64)
