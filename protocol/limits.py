@@ -45,6 +45,12 @@ PROBLEMS_KEPT: Final = 10_000  # per source
 QUERY_CHARS: Final = 256
 QUERY_TERMS: Final = 12
 PAGE_ROWS: Final = 1_000  # rows of one answer
+PREFIX_CHARS: Final = 3  # Latin characters from which the last word typed may be unfinished
+RANKED: Final = 1_000  # matches that are compared with each other; a common word has tens of thousands
+SUMMARY_CHARS: Final = 200  # of a description in a list
+REPORTS_PER_COMMIT: Final = 1_000  # about 0.2 s of work in one transaction
+REPORTS_WAITING: Final = 10_000  # said by sources and not yet in the index; above that they are dropped and counted
+INDEX_BUSY_SECONDS: Final = 10.0  # how long a second process may hold the index
 
 # --- Signed records (SECURITY 2.5, 5.2; docs/protocol/records.md) ---------------------------------------------------
 RECORD_DHT_BYTES: Final = 1_000  # one DHT value (BEP 44)
@@ -76,9 +82,3 @@ GIT_CPU_SECONDS: Final = 60  # RLIMIT_CPU of one git process
 GIT_HISTORY_NEAR: Final = 32  # generations asked for first, to see whether history was rewritten
 GIT_HISTORY_FAR: Final = 1_024  # generations asked for when that was not enough
 GIT_REPOSITORIES: Final = 200  # configured repositories
-PREFIX_CHARS: Final = 3  # Latin characters from which the last word typed may be unfinished
-RANKED: Final = 1_000  # matches that are compared with each other; a common word has tens of thousands
-SUMMARY_CHARS: Final = 200  # of a description in a list
-REPORTS_PER_COMMIT: Final = 1_000  # about 0.2 s of work in one transaction
-REPORTS_WAITING: Final = 10_000  # said by sources and not yet in the index; above that they are dropped and counted
-INDEX_BUSY_SECONDS: Final = 10.0  # how long a second process may hold the index
