@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import git  # noqa: F401 - GitPython runs `git version` when it is first imported: before a canary watches the surroundings
 import pytest
 
 from node.io.git import GitMirrors
