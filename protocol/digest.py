@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from protocol.errors import DataError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LINE = re.compile(rb"(644|755) ([0-9a-f]{64}) (0|[1-9][0-9]{0,15}) ([^\n]+)\n")
 _TREE = re.compile(r"sha256:[0-9a-f]{64}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 
@@ -33,6 +34,16 @@ def tree_digest(files: Iterable[TreeFile]) -> str:
 
     Raises DataError `digest.bad_path`, `digest.duplicate_path`, `digest.bad_file` or `digest.empty_tree`.
     """
+    return list_digest(encode_tree(files))
+
+
+def list_digest(lines: bytes) -> str:
+    """The tree digest that a list made by `encode_tree` stands for."""
+    return "sha256:" + hashlib.sha256(lines).hexdigest()
+
+
+def encode_tree(files: Iterable[TreeFile]) -> bytes:
+    """The list of a tree that its digest is the hash of: one line per file, sorted. Raises as `tree_digest` does."""
     lines: dict[bytes, bytes] = {}
     for file in files:
         check_tree_path(file.path)
@@ -46,7 +57,21 @@ def tree_digest(files: Iterable[TreeFile]) -> str:
     if not lines:
         raise DataError("digest.empty_tree")
     _check_no_file_is_a_folder(lines)
-    return "sha256:" + hashlib.sha256(b"".join(lines[path] for path in sorted(lines))).hexdigest()
+    return b"".join(lines[path] for path in sorted(lines))
+
+
+def decode_tree(lines: bytes) -> tuple[TreeFile, ...]:
+    """The twin of `encode_tree`. Raises DataError `digest.bad_file` for bytes that `encode_tree` would not write."""
+    files = []
+    for line in lines.splitlines(keepends=True):
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise DataError("digest.bad_file", path=ascii(line)[2:-1][:200])
+        mode, content, size, path = found.groups()
+        files.append(TreeFile(path.decode("utf-8", "replace"), mode == b"755", int(size), content.decode("ascii")))
+    if encode_tree(files) != lines:
+        raise DataError("digest.bad_file", path="list")
+    return tuple(files)
 
 
 def check_tree_path(path: str) -> str:

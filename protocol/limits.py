@@ -39,6 +39,22 @@ ITEM_FILES: Final = 2_000  # files of one item's folder that enter its tree dige
 ITEM_BYTES: Final = 64 * MIB  # bytes of one item's folder that enter its tree digest
 ITEM_FILE_BYTES: Final = 16 * MIB  # one file of an item
 
+# --- Packages and installing (SECURITY 3.3; the folder limits above hold for unpacked trees too) ---------------------
+PATH_PART_BYTES: Final = 120  # one part of a path inside a package, UTF-8; the longest real one has 61
+PACKAGE_BYTES: Final = 80 * MIB  # one archive as downloaded
+PACKAGE_MEMBERS: Final = 4_000  # files and folders one archive may list
+UNPACK_RATIO: Final = 100  # decompressed to compressed bytes; text reaches 20
+UNPACK_RATIO_FREE: Final = MIB  # decompressed bytes below which the ratio is not looked at
+TAR_OVERHEAD: Final = 16 * MIB  # headers and padding of a tar beside its files
+TAR_HEADER_BYTES: Final = 64 * KIB  # one extended header
+INSTALLED_ITEMS: Final = 20_000  # rows of one generation
+CONSENTS_KEPT: Final = 10_000  # consents a generation carries; the newest are kept
+GENERATION_BYTES: Final = 64 * MIB  # one generation file or lock file
+GENERATIONS_KEPT: Final = 3  # what garbage collection leaves to roll back to, the current one included
+RECORD_CHARS: Final = 4_000  # one text in a generation or lock file
+DISK_RESERVE: Final = 64 * MIB  # free space an install leaves untouched
+LOCK_SECONDS: Final = 60.0  # how long a commit waits for another one
+
 # --- Index and events -----------------------------------------------------------------------------------------------
 EVENTS_KEPT: Final = 10_000  # rows of the event log
 PROBLEMS_KEPT: Final = 10_000  # per source

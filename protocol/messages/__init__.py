@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from protocol.messages import config, core, digest, folder, git, index, manifest, relation, source, trust
+from protocol.messages import config, core, digest, folder, git, index, install, manifest, relation, source, trust
 from protocol.messages.message import Message
 
 MESSAGES: Mapping[str, Message] = {
     code: message
-    for area in (core, digest, folder, config, manifest, relation, trust, source, git, index)
+    for area in (core, digest, folder, config, manifest, relation, trust, source, git, index, install)
     for code, message in area.MESSAGES.items()
 }
 
