@@ -82,6 +82,7 @@ RECORD_INTEGER: Final = 2**53  # sequence and times stay exact in JSON
 RECORD_SKEW_SECONDS: Final = 300  # how far ahead another clock may be
 RECORD_LIFE_SECONDS: Final = 30 * 86_400  # from issued to expires
 RECORD_LIFE_LONGEST_SECONDS: Final = 3_660 * 86_400  # namespace documents and rotations
+
 # --- Git (SECURITY 4.2) ---------------------------------------------------------------------------------------------
 GIT_URL_CHARS: Final = 1_024
 GIT_REF_CHARS: Final = 200
@@ -98,3 +99,4 @@ GIT_CPU_SECONDS: Final = 60  # RLIMIT_CPU of one git process
 GIT_HISTORY_NEAR: Final = 32  # generations asked for first, to see whether history was rewritten
 GIT_HISTORY_FAR: Final = 1_024  # generations asked for when that was not enough
 GIT_REPOSITORIES: Final = 200  # configured repositories
+GIT_SMALL_PACKAGE: Final = 32  # files of a folder fetched along with its manifest, if all of them are manifests

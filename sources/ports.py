@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
+from protocol import limits
 from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree
 
 
@@ -39,6 +40,18 @@ class Context:
     places: Places
     home: Path
     random: Random
+
+
+@dataclass(frozen=True, slots=True)
+class GitBounds:
+    """Bounds of one git source. `tip_s` and `transfer_s` are seconds for asking and for fetching; sizes are bytes."""
+
+    tip_s: float = 20.0
+    transfer_s: float = 60.0
+    pack_bytes: int = limits.GIT_PACK_BYTES
+    mirror_bytes: int = limits.GIT_MIRROR_BYTES
+    tree_entries: int = limits.GIT_TREE_ENTRIES
+    ca_file: str = ""
 
 
 class Git(Protocol):

@@ -21,13 +21,14 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from node.io.git_process import GitFailedError, GitLimits, GitOverflowError, GitProcess
+from node.io.git_process import GitFailedError, GitOverflowError, GitProcess
 from protocol import limits
 from protocol.errors import DataError, IntegrityError, OoderError, StorageError, UnavailableError
 from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree, mirror_name, read_tip, read_tree, tip_patterns
+from sources.ports import GitBounds
 
 _CONFIG: Final = "[core]\n\trepositoryformatversion = {version}\n\tbare = true\n{sha256}"
-_TIP: Final = "refs/ooder/tip"
+_KEPT: Final = "refs/ooder"  # one ref for every commit that was fetched
 _FETCH: Final = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no")
 _LOCK_PAUSE: Final = 0.05  # seconds between two tries for a lock held by another process
 
@@ -35,11 +36,11 @@ _LOCK_PAUSE: Final = 0.05  # seconds between two tries for a lock held by anothe
 class GitMirrors:
     """All mirrors of one node, under `home` (`<OODER_HOME>/cache/git`)."""
 
-    def __init__(self, home: Path, bounds: GitLimits | None = None, ca_file: str = "") -> None:
+    def __init__(self, home: Path, bounds: GitBounds | None = None) -> None:
         self._home = home
-        self._bounds = bounds or GitLimits()
+        self._bounds = bounds or GitBounds()
         self._empty = home / "empty-home"
-        self.process = GitProcess(self._empty, self._bounds, ca_file)
+        self.process = GitProcess(self._empty, self._bounds)
 
     async def tip(self, url: RepoUrl, ref: str) -> Tip | None:
         """See `Git.tip`: exactly one `ls-remote`."""
@@ -74,7 +75,9 @@ class GitMirrors:
             self._make_home()
             for depth in (limits.GIT_HISTORY_NEAR, limits.GIT_HISTORY_FAR):
                 with self._new_mirror(mirror_name(url), new) as history:
-                    await self._fetch(history, url, f"--depth={depth}", "--filter=tree:0", "origin", f"+{new}:{_TIP}")
+                    await self._fetch(
+                        history, url, f"--depth={depth}", "--filter=tree:0", "origin", f"+{new}:{_KEPT}/{new}"
+                    )
                     seen = await self._local(history, "rev-list", f"--max-count={limits.GIT_TREE_ENTRIES}", new, "--")
                     if old in seen.decode("ascii").split():
                         return False
@@ -107,7 +110,7 @@ class GitMirrors:
         """Bring `commit` into the mirror and list it; whatever is wrong with an existing mirror, a new one is tried once."""
         if _exists(mirror):
             with suppress(GitFailedError):
-                if _tip_of(mirror) != commit:
+                if not _exists(mirror / _KEPT / commit):
                     await self._fetch_tip(mirror, url, commit)
                 listed = await self._local(mirror, "ls-tree", "-r", "-t", "-z", "--full-tree", commit, "--")
                 if self._fits(mirror):
@@ -122,7 +125,7 @@ class GitMirrors:
         return tree
 
     async def _fetch_tip(self, mirror: Path, url: RepoUrl, commit: str) -> None:
-        await self._fetch(mirror, url, "--depth=1", "--filter=blob:none", "origin", f"+{commit}:{_TIP}")
+        await self._fetch(mirror, url, "--depth=1", "--filter=blob:none", "origin", f"+{commit}:{_KEPT}/{commit}")
 
     async def _fetch(self, mirror: Path, url: RepoUrl, *args: str, stdin: bytes = b"") -> None:
         # Wanted blobs are not negotiated: git would stop with "did not send all necessary objects" (SECURITY 4.3).
@@ -197,7 +200,7 @@ class GitMirrors:
             raise StorageError("git.storage", url=str(url), reason=error.strerror or str(error)) from error
 
 
-def _error_of(failed: GitFailedError, url: RepoUrl, bounds: GitLimits) -> OoderError:
+def _error_of(failed: GitFailedError, url: RepoUrl, bounds: GitBounds) -> OoderError:
     if isinstance(failed, GitOverflowError):
         return DataError("git.too_many_files", limit=bounds.tree_entries)
     if failed.disk:
@@ -211,12 +214,6 @@ def _error_of(failed: GitFailedError, url: RepoUrl, bounds: GitLimits) -> OoderE
 
 def _exists(path: Path) -> bool:
     return path.exists()
-
-
-def _tip_of(mirror: Path) -> str:
-    with suppress(OSError, UnicodeDecodeError):
-        return (mirror / _TIP).read_text(encoding="ascii").strip()
-    return ""
 
 
 def _put_in_place(fresh: Path, mirror: Path) -> None:

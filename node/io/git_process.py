@@ -17,13 +17,13 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from protocol import limits
 from protocol.errors import UnavailableError
 from protocol.git_rules import RepoUrl, reason_of
+from sources.ports import GitBounds
 
 _LAUNCH: Final = 'ulimit -f "$1"; ulimit -v "$2" 2>/dev/null; ulimit -t "$3"; ulimit -c 0; shift 3; exec "$@"'
 _HARDENING: Final = (
@@ -82,24 +82,12 @@ class GitOverflowError(GitFailedError):
     """The command had more to say than anybody wants to hear."""
 
 
-@dataclass(frozen=True, slots=True)
-class GitLimits:
-    """Bounds of one git source. `tip_s` and `transfer_s` are seconds for asking and for fetching; sizes are bytes."""
-
-    tip_s: float = 20.0
-    transfer_s: float = 60.0
-    pack_bytes: int = limits.GIT_PACK_BYTES
-    mirror_bytes: int = limits.GIT_MIRROR_BYTES
-    tree_entries: int = limits.GIT_TREE_ENTRIES
-
-
 class GitProcess:
     """Starts git. `home` is an empty folder that stands for the user's; `started` counts commands, for tests and metrics."""
 
-    def __init__(self, home: Path, bounds: GitLimits, ca_file: str = "") -> None:
+    def __init__(self, home: Path, bounds: GitBounds) -> None:
         self._home = home
         self._bounds = bounds
-        self._ca_file = ca_file
         self._git = ""
         self.started = 0
 
@@ -161,8 +149,8 @@ class GitProcess:
                 "remote.origin.promisor=true",
                 "remote.origin.partialclonefilter=blob:none",
             ]
-            if self._ca_file:
-                settings.append(f"http.sslCAInfo={self._ca_file}")
+            if self._bounds.ca_file:
+                settings.append(f"http.sslCAInfo={self._bounds.ca_file}")
         return [word for setting in settings for word in ("-c", setting)]
 
     def environment(self, url: RepoUrl | None) -> dict[str, str]:

@@ -14,9 +14,10 @@ import git  # noqa: F401 - GitPython runs `git version` when it is first importe
 import pytest
 
 from node.io.git import GitMirrors
-from node.io.git_process import GitLimits, GitProcess
+from node.io.git_process import GitProcess
 from protocol.errors import DataError, IntegrityError, NotFoundError, OoderError, StorageError, UnavailableError
 from protocol.git_rules import SCHEMES, RepoUrl, Tip, mirror_name, parse_url
+from sources.ports import GitBounds
 from tests.fakes.git_repository import MadeRepository
 
 SKILL = "id: a\nversion: 1.0.0\n"
@@ -24,7 +25,7 @@ SKILL = "id: a\nversion: 1.0.0\n"
 
 @pytest.fixture
 def mirrors(tmp_path: Path) -> GitMirrors:
-    return GitMirrors(tmp_path / "home", GitLimits(tip_s=10, transfer_s=20))
+    return GitMirrors(tmp_path / "home", GitBounds(tip_s=10, transfer_s=20))
 
 
 @pytest.fixture
@@ -122,7 +123,9 @@ async def test_a_broken_mirror_is_made_anew(
             pack.chmod(0o600)
             pack.write_bytes(pack.read_bytes()[:30])
     elif damage == "ref":
-        (mirror / "refs/ooder/tip").write_text("nonsense")
+        (mirror / f"refs/ooder/{tip.commit}").write_text("nonsense")
+        repository.commit({"a/skill.yaml": SKILL, "b": "x"})
+        tip = await tip_of(mirrors, url)
     elif damage == "config":
         (mirror / "config").write_text("[core\n")
     else:
@@ -166,7 +169,7 @@ async def test_a_dead_host_is_unreachable_at_once(mirrors: GitMirrors) -> None:
 
 
 async def test_a_silent_host_costs_its_own_time_and_leaves_no_process(tmp_path: Path) -> None:
-    mirrors = GitMirrors(tmp_path / "home", GitLimits(tip_s=0.3))
+    mirrors = GitMirrors(tmp_path / "home", GitBounds(tip_s=0.3))
     server = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(5), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     start = time.monotonic()
@@ -283,7 +286,7 @@ async def test_names_that_escape_are_refused(
 async def test_a_repository_that_is_too_large_leaves_nothing(tmp_path: Path) -> None:
     repository = MadeRepository(tmp_path / "repo", filters=False)
     repository.commit({"noise": os.urandom(3_000_000)})
-    mirrors = GitMirrors(tmp_path / "home", GitLimits(pack_bytes=1_000_000))
+    mirrors = GitMirrors(tmp_path / "home", GitBounds(pack_bytes=1_000_000))
     url = url_of(repository)
     with pytest.raises(DataError) as caught:
         await mirrors.tree(url, await tip_of(mirrors, url))
@@ -294,7 +297,7 @@ async def test_a_repository_that_is_too_large_leaves_nothing(tmp_path: Path) -> 
 async def test_a_mirror_over_its_quota_is_refused(tmp_path: Path) -> None:
     repository = MadeRepository(tmp_path / "repo", filters=False)
     repository.commit({"noise": os.urandom(300_000)})
-    mirrors = GitMirrors(tmp_path / "home", GitLimits(mirror_bytes=100_000))
+    mirrors = GitMirrors(tmp_path / "home", GitBounds(mirror_bytes=100_000))
     url = url_of(repository)
     with pytest.raises(DataError) as caught:
         await mirrors.tree(url, await tip_of(mirrors, url))
@@ -351,7 +354,7 @@ async def test_a_home_that_cannot_be_written_is_a_storage_error(tmp_path: Path, 
 async def test_nothing_of_the_user_reaches_git(tmp_path: Path, canary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LD_PRELOAD", "/nowhere.so")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
-    process = GitProcess(tmp_path, GitLimits())
+    process = GitProcess(tmp_path, GitBounds())
     https = process.environment(parse_url("https://h/a"))
     assert https["GIT_ALLOW_PROTOCOL"] == "https"
     assert "SSH_AUTH_SOCK" not in https
