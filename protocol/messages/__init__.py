@@ -9,12 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from protocol.messages import config, core, digest, folder, git, index, install, manifest, relation, source, trust
+from protocol.messages import (
+    cache,
+    config,
+    core,
+    digest,
+    folder,
+    git,
+    index,
+    install,
+    manifest,
+    relation,
+    source,
+    trust,
+)
 from protocol.messages.message import Message
 
 MESSAGES: Mapping[str, Message] = {
     code: message
-    for area in (core, digest, folder, config, manifest, relation, trust, source, git, index, install)
+    for area in (core, digest, folder, cache, config, manifest, relation, trust, source, git, index, install)
     for code, message in area.MESSAGES.items()
 }
 
