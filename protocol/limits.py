@@ -102,3 +102,34 @@ GIT_HISTORY_NEAR: Final = 32  # generations asked for first, to see whether hist
 GIT_HISTORY_FAR: Final = 1_024  # generations asked for when that was not enough
 GIT_REPOSITORIES: Final = 200  # configured repositories
 GIT_SMALL_PACKAGE: Final = 32  # files of a folder fetched along with its manifest, if all of them are manifests
+
+
+# --- Local network (LAN.md 5.3, WIRE 3.1) ---------------------------------------------------------------------------
+DATAGRAM_SENT: Final = 1_024  # bytes; a Java neighbour's receive buffer, and below every MTU
+DATAGRAM_READ: Final = 1_232  # bytes; longer datagrams are dropped unread (IPv6 minimum MTU less headers)
+LIST_ENTRIES: Final = 64  # entries of one list in a text message
+TEXT_FIELD_CHARS: Final = 512  # one field of a text message
+SOURCE_RATE: Final = 50.0  # datagrams per second and source address, before any parsing
+SOURCE_BURST: Final = 256.0  # several nodes may share one address and start together
+SOURCES: Final = 4_096  # addresses that have a bucket; the least recent one is forgotten
+SEEN_DATAGRAMS: Final = 4_096  # signed datagrams remembered by hash
+VERIFY_RATE: Final = 400.0  # signature checks per second (4 % of a core), half of them reserved for known keys
+VERIFY_BURST: Final = 800.0  # a cold start among 100 nodes
+KEY_VERIFY_RATE: Final = 20.0  # signature checks per second and claimed key
+ANSWER_RATE: Final = 2.0  # answers per second and asking address
+ANSWER_BURST: Final = 32.0
+ANSWERS_RATE: Final = 50.0  # answers per second in all
+ANSWERS_BURST: Final = 200.0
+CHALLENGES_RATE: Final = 20.0  # proofs of life asked per second in all
+PEERS: Final = 1_000  # rows of the peer table
+PEERS_PER_ADDRESS: Final = 64  # agents one address may speak for
+PEER_ADDRESSES: Final = 8  # addresses kept for one peer
+LOST_PEERS: Final = 256  # peers gone but retried
+FLOORS: Final = 4_096  # keys whose newest sequence number is remembered after they left
+OUTBOX: Final = 1_024  # datagrams waiting to be sent
+LAN_EVENTS: Final = 4_096  # events waiting to be read
+TXT_BYTES: Final = 400  # whole TXT record of a published service
+TXT_STRING: Final = 255  # one key=value string
+DNS_LABEL: Final = 63  # bytes of an instance name
+SERVICES: Final = 1_024  # services kept by the browser
+SERVICES_PER_MINUTE: Final = 256

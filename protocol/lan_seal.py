@@ -1,0 +1,55 @@
+"""The seal of a node's datagrams: key (32 bytes), signature (64), payload; signed as `pae("ooder/lan+v1", key + payload)`.
+
+Presence is not a `protocol.records` record: a neighbour with a wrong clock must still be seen, so life is proved by
+sequence, start and echo (`protocol.lan_admission`), not by dates.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from protocol.errors import DataError
+from protocol.identity import AGENT_CHARS, KEY_BYTES, SIGNATURE_BYTES, PublicKey, SigningKey
+from protocol.lan_extension import RECORD_TYPE
+from protocol.records import pae
+
+_HEAD = KEY_BYTES + SIGNATURE_BYTES
+
+
+class KeySeal:
+    """`Seal` with real keys."""
+
+    def __init__(self, key: SigningKey) -> None:
+        self._key = key
+
+    @property
+    def key(self) -> str:
+        """Our own fingerprint."""
+        return self._key.public.fingerprint
+
+    def sign(self, payload: bytes) -> bytes:
+        raw = self._key.public.raw
+        return raw + self._key.sign(pae(RECORD_TYPE, raw + payload)) + payload
+
+    def claimed_key(self, record: bytes) -> str:
+        key = _public(record[:KEY_BYTES]) if len(record) > _HEAD else None
+        return key.fingerprint if key else ""
+
+    def open(self, record: bytes) -> tuple[str, bytes] | None:
+        key = _public(record[:KEY_BYTES]) if len(record) > _HEAD else None
+        signature, payload = record[KEY_BYTES:_HEAD], record[_HEAD:]
+        if key is None or not key.verify(signature, pae(RECORD_TYPE, key.raw + payload)):
+            return None
+        return key.fingerprint, payload
+
+    def agent_id(self, key: str) -> str:
+        """The id of the node's own agent, as `PublicKey.agent_id` makes it."""
+        return f"node-{key[:AGENT_CHARS].lower()}"
+
+
+@lru_cache(maxsize=4096)
+def _public(raw: bytes) -> PublicKey | None:
+    try:
+        return PublicKey.parse(raw)
+    except DataError:
+        return None

@@ -1,0 +1,51 @@
+"""Token buckets: one, and one per key with a hard bound on the number of keys (SECURITY 6). Pure; time is passed in."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+
+class Bucket:
+    """Lets `rate` per second through on average and `burst` at once.
+
+    >>> bucket = Bucket(rate=1.0, burst=2.0, now=0.0)
+    >>> [bucket.take(0.0), bucket.take(0.0), bucket.take(0.0), bucket.take(1.0)]
+    [True, True, False, True]
+    """
+
+    __slots__ = ("_at", "_burst", "_level", "_rate")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate, self._burst, self._level, self._at = rate, burst, burst, now
+
+    def take(self, now: float, amount: float = 1.0) -> bool:
+        """Take `amount` tokens if they are there. A clock that steps back adds nothing."""
+        level = min(self._burst, self._level + max(0.0, now - self._at) * self._rate)
+        self._at = now
+        self._level = level - amount if level >= amount else level
+        return level >= amount
+
+
+class KeyedBuckets:
+    """A bucket per key; at `capacity` keys the least recently used one is forgotten (and so starts full again)."""
+
+    __slots__ = ("_buckets", "_burst", "_capacity", "_rate")
+
+    def __init__(self, rate: float, burst: float, capacity: int) -> None:
+        self._rate, self._burst, self._capacity = rate, burst, capacity
+        self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, key: Hashable, now: float, amount: float = 1.0) -> bool:
+        """Take `amount` tokens from the bucket of `key`."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= self._capacity:
+                self._buckets.popitem(last=False)
+            bucket = self._buckets[key] = Bucket(self._rate, self._burst, now)
+        else:
+            self._buckets.move_to_end(key)
+        return bucket.take(now, amount)

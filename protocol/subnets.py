@@ -1,0 +1,32 @@
+"""Which addresses are near enough to be answered: directly connected subnets, link-local, and what the user named."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Subnets:
+    """`connected` changes with the interfaces; `allowed` (CIDR or single addresses) is configured."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self._allowed = tuple(ipaddress.ip_network(each, strict=False) for each in allowed)
+        self._connected: tuple[Network, ...] = ()
+
+    def connect(self, addresses: Iterable[tuple[str, int]]) -> bool:
+        """These (address, prefix length) are ours now; whether that is a change."""
+        connected = tuple(ipaddress.ip_network(f"{ip}/{prefix}", strict=False) for ip, prefix in addresses)
+        changed, self._connected = connected != self._connected, connected
+        return changed
+
+    def near(self, ip: str) -> bool:
+        """Whether `ip` may be answered. False for what is no address."""
+        try:
+            address = ipaddress.ip_address(ip.partition("%")[0])
+        except ValueError:
+            return False
+        if address.version == 6 and address.is_link_local:
+            return True
+        return any(address in net for net in self._connected) or any(address in net for net in self._allowed)
