@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import click
 from pydantic import BaseModel
@@ -122,12 +122,25 @@ def _fields(model: type[BaseModel], at: str) -> Iterator[str]:
 
 def _rows(model: type[BaseModel], at: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _rows(inner, f"{at}{name}.")
+        inner, step = _inner(field.annotation)
+        if inner is not None:
+            if step != ".":
+                yield f"| `{at}{name}` | {_value(field.get_default(call_default_factory=True))} | {_escape(field.description or '')} |"
+            yield from _rows(inner, f"{at}{name}{step}")
             continue
-        default = field.get_default(call_default_factory=True)
-        yield f"| `{at}{name}` | {_value(default)} | {_escape(field.description or '')} |"
+        default = "required" if field.is_required() else _value(field.get_default(call_default_factory=True))
+        yield f"| `{at}{name}` | {default} | {_escape(field.description or '')} |"
+
+
+def _inner(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+    """The section inside a setting and how one writes the step into it: a section, a list of sections, or sections by name."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, "."
+    step = "[]." if get_origin(annotation) in (tuple, list) else ".NAME."
+    for inner in get_args(annotation):
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner, step
+    return None, ""
 
 
 def _value(value: Any) -> str:
