@@ -36,13 +36,17 @@ class Section(BaseModel):
 class ScopeSettings(Section):
     """A user's own version of one scope preset."""
 
-    sources: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = Field(
+        default=None, description="sources of this scope in their order, instead of the preset's"
+    )
 
 
 class TrustSettings(Section):
     """Who is official for this user: principals or owners, `*` at the end allowed."""
 
-    official: tuple[str, ...] = ()
+    official: tuple[str, ...] = Field(
+        default=(), description="principals or owners that count as official; `*` at the end stands for any ending"
+    )
 
 
 class ScanSettings(Section):
@@ -58,12 +62,12 @@ class ScanSettings(Section):
 class Settings(Section):
     """All settings but the sources' own."""
 
-    scope: Scope = Scope.PERSONAL
-    offline: bool = False
-    scopes: dict[Scope, ScopeSettings] = Field(default_factory=dict)
+    scope: Scope = Field(default=Scope.PERSONAL, description="which sources are asked, and what counts most")
+    offline: bool = Field(default=False, description="answer from the cache only")
+    scopes: dict[Scope, ScopeSettings] = Field(default_factory=dict, description="your own version of a scope")
     trust: TrustSettings = TrustSettings()
     scan: ScanSettings = ScanSettings()
-    sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one section for each source, below")
 
 
 class SourceSwitch(Section):

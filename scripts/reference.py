@@ -164,7 +164,7 @@ def _cell(text: str, next_step: str, label: str) -> str:
 
 
 def _escape(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
 GENERATED: dict[str, Callable[[], Iterator[str]]] = {
