@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from protocol.items import Item, Sighting, Standing
+from protocol.items import Sighting, Standing
 from protocol.trust import Verified
 from protocol.versions import compare_key
 
@@ -25,7 +25,7 @@ def ordered(claims: Sequence[Verified]) -> list[Verified]:
     """All claims best first, each once."""
     if len(claims) < 2:
         return list(claims)
-    listed = listed_places(claims)
+    listed = listed_locations(claims)
     settled: list[Verified] = []
     for _, run in groupby(sorted(((_head(c, listed), c) for c in claims), key=_first, reverse=True), key=_first):
         tied = [claim for _, claim in run]
@@ -33,32 +33,23 @@ def ordered(claims: Sequence[Verified]) -> list[Verified]:
     return settled
 
 
-def listed_places(claims: Iterable[Verified]) -> frozenset[tuple[str, str]]:
-    """(origin, path) of everything an index among `claims` names with a path."""
-    found = set()
-    for claim in claims:
-        if claim.sighting.standing is Standing.LISTING:
-            path = listed_path(claim.sighting.item)
-            if path:
-                found.add((claim.sighting.origin, path))
-    return frozenset(found)
+def listed_locations(claims: Iterable[Verified]) -> frozenset[tuple[str, str]]:
+    """(origin, location) of everything that an index among `claims` points to: the item's folder, or a file right in it."""
+    listings = [claim.sighting for claim in claims if claim.sighting.standing is Standing.LISTING]
+    files = ((listing.origin, listing.location) for listing in listings)
+    folders = ((listing.origin, listing.location.rpartition("/")[0]) for listing in listings)
+    return frozenset((*files, *folders))
 
 
-def listed_path(item: Item) -> str:
-    """Where an index says the item is, "" when it does not say."""
-    row = item.facts.get("listed")
-    path = row.get("path") if isinstance(row, Mapping) else None
-    return path.strip("/") if isinstance(path, str) else ""
-
-
-def is_listed(sighting: Sighting, listed: frozenset[tuple[str, str]]) -> bool:
-    """Whether the sighting stands at a place that the index names, by file or by folder."""
-    origin, place = sighting.origin, sighting.place
-    return (origin, place) in listed or (origin, place.rpartition("/")[0]) in listed
+def tree_of(sighting: Sighting) -> str:
+    """The tree digest. What an index calls a checksum is that of some download, so a listing has none."""
+    return "" if sighting.standing is Standing.LISTING else sighting.digest
 
 
 def artifact_of(sighting: Sighting, trees: Mapping[str, str]) -> str:
     """What names the bytes: the tree digest, else the tree known to carry this manifest, else the manifest, else ""."""
+    if sighting.standing is Standing.LISTING:
+        return ""
     if sighting.digest:
         return sighting.digest
     if sighting.manifest_digest:
@@ -71,7 +62,7 @@ def trees_by_manifest(claims: Iterable[Verified]) -> dict[str, str]:
     trees: dict[str, str] = {}
     for claim in claims:
         sighting = claim.sighting
-        if sighting.digest and sighting.manifest_digest:
+        if sighting.manifest_digest and tree_of(sighting):
             known = trees.get(sighting.manifest_digest)
             if known is None or sighting.digest < known:
                 trees[sighting.manifest_digest] = sighting.digest
@@ -83,7 +74,7 @@ def _head(claim: Verified, listed: frozenset[tuple[str, str]]) -> tuple[Any, ...
     return (
         STANDING_RANK[sighting.standing],
         claim.trust.rank,
-        bool(listed) and is_listed(sighting, listed),
+        (sighting.origin, sighting.location) in listed,
         compare_key(sighting.item.version),
         sighting.seq,
     )

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.claims import ordered
+from protocol.claims import ordered, tree_of
 from protocol.freshness import fresh_until
 from protocol.freshness import freshness as freshness
 from protocol.items import Item, Standing, Status
@@ -142,7 +142,7 @@ def _only(ref: Ref, claim: Verified, owner: str) -> Entry | None:
     release = Release(
         sighting.principal,
         sighting.item.version,
-        sighting.digest,
+        tree_of(sighting),
         claim.trust,
         claim.reasons,
         claim.status,
@@ -198,7 +198,7 @@ def _rivals(claim: Verified, best: Verified, chosen: Draft) -> bool:
     if claim.proven is not best.proven or claim.trust is not best.trust:
         return False
     sighting = claim.sighting
-    if sighting.digest and chosen.digest:
+    if tree_of(sighting) and chosen.digest:
         return sighting.digest != chosen.digest
     manifests = {c.sighting.manifest_digest for c in chosen.own} - {""}
     return bool(sighting.manifest_digest and manifests) and sighting.manifest_digest not in manifests

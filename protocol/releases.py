@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from protocol.claims import artifact_of, trees_by_manifest
+from protocol.claims import artifact_of, tree_of, trees_by_manifest
 from protocol.items import Standing
 from protocol.trust import Verified
 from protocol.versions import Key, compare_key
@@ -29,7 +29,7 @@ class Draft:
         self.own = [best]
         self.claims = [best]
         self.artifacts = {artifact} - {""}
-        self.digest = best.sighting.digest
+        self.digest = tree_of(best.sighting)
         self.frozen = False
 
     def add(self, claim: Verified, artifact: str) -> None:
@@ -39,7 +39,7 @@ class Draft:
         if artifact:
             self.artifacts.add(artifact)
         if not self.digest and not self.frozen:
-            self.digest = claim.sighting.digest
+            self.digest = tree_of(claim.sighting)
 
     @property
     def version(self) -> str:
@@ -49,7 +49,7 @@ class Draft:
 def draft_releases(own: list[Verified]) -> tuple[list[Draft], list[Note]]:
     """Releases of one principal, best first, from its claims, best first; and what contradicts in them."""
     if len(own) == 1:
-        return [Draft(own[0], own[0].sighting.digest)], []
+        return [Draft(own[0], artifact_of(own[0].sighting, {}))], []
     if _all_agree(own):
         only = Draft(own[0], own[0].sighting.digest)
         only.own, only.claims = own, own.copy()
@@ -82,22 +82,47 @@ def join(drafts: list[Draft], others: Iterable[Verified], principal: str) -> lis
     the principal's name without proof about other versions, and return the rest."""
     strangers = []
     hints: dict[tuple[Key, str], Draft] = {}
-    proven = tuple(drafts)
+    by_bytes, versions = _by_bytes(drafts), {compare_key(draft.version) for draft in drafts}
     for claim in others:
         sighting = claim.sighting
-        home = next((draft for draft in proven if _same_bytes(draft, claim)), None)
+        version = sighting.item.version
+        home = by_bytes.get(_bytes_of(claim))
         if home is not None:
             home.claims.append(claim)
-        elif sighting.principal != principal or _contradicts(proven, claim):
+        elif sighting.principal != principal or not version or compare_key(version) in versions:
             strangers.append(claim)
         else:
-            name = (compare_key(sighting.item.version), artifact_of(sighting, {}))
+            name = (compare_key(version), artifact_of(sighting, {}))
             if name in hints:
                 hints[name].add(claim, name[1])
             else:
                 hints[name] = Draft(claim, name[1])
     drafts += hints.values()
     return strangers
+
+
+def _bytes_of(claim: Verified) -> tuple[str, object]:
+    """What a claim of somebody else is matched by: the tree, else the manifest, else only the version."""
+    sighting = claim.sighting
+    if tree := tree_of(sighting):
+        return "tree", tree
+    if sighting.manifest_digest:
+        return "manifest", sighting.manifest_digest
+    return "version", compare_key(sighting.item.version)
+
+
+def _by_bytes(drafts: Iterable[Draft]) -> dict[tuple[str, object], Draft]:
+    """Only a known tree digest makes bytes from elsewhere safe to take, so releases without one match nothing."""
+    found: dict[tuple[str, object], Draft] = {}
+    for draft in drafts:
+        if not draft.digest or draft.frozen:
+            continue
+        found.setdefault(("tree", draft.digest), draft)
+        found.setdefault(("version", compare_key(draft.version)), draft)
+        for claim in draft.own:
+            if claim.sighting.manifest_digest:
+                found.setdefault(("manifest", claim.sighting.manifest_digest), draft)
+    return found
 
 
 def _all_agree(own: list[Verified]) -> bool:
@@ -171,37 +196,23 @@ def _copies(drafts: list[Draft]) -> list[Note]:
 
 def _listings(drafts: list[Draft], listings: list[Verified]) -> list[Note]:
     """Hand each listing to the release it names. One that names no release of which bytes were seen disagrees."""
-    seen = len(drafts)
-    notes: dict[str, list[Verified]] = {}
+    seen = bool(drafts)
+    homes: dict[Key, Draft] = {}
+    for draft in drafts:
+        homes.setdefault(compare_key(draft.version), draft)
+    notes: dict[Key, list[Verified]] = {}
     for claim in listings:
-        sighting = claim.sighting
-        version = sighting.item.version
-        home = next((d for d in drafts if not version or _same_version(d.version, version)), None)
-        wrong_bytes = home is not None and sighting.digest and home.digest and sighting.digest != home.digest
+        version = claim.sighting.item.version
+        key = compare_key(version)
+        home = homes.get(key) if version or not drafts else drafts[0]
         if home is None:
-            drafts.append(Draft(claim, sighting.digest))
-        elif not wrong_bytes:
+            home = homes[key] = Draft(claim, "")
+            drafts.append(home)
+        else:
             home.add(claim, "")
-        if seen and (wrong_bytes or home not in drafts[:seen]):
-            notes.setdefault(version, []).append(claim)
-    return [Note("index_disagrees", version, _digests(c), _places(c)) for version, c in notes.items()]
-
-
-def _same_bytes(draft: Draft, claim: Verified) -> bool:
-    """Only a known tree digest makes bytes from elsewhere safe to take, so without one nothing joins."""
-    sighting = claim.sighting
-    if not draft.digest or draft.frozen:
-        return False
-    if sighting.digest:
-        return sighting.digest == draft.digest
-    if sighting.manifest_digest:
-        return any(sighting.manifest_digest == own.sighting.manifest_digest for own in draft.own)
-    return _same_version(sighting.item.version, draft.version)
-
-
-def _contradicts(drafts: Iterable[Draft], claim: Verified) -> bool:
-    version = claim.sighting.item.version
-    return not version or any(_same_version(version, draft.version) for draft in drafts)
+        if seen and home.claims[0].sighting.standing is Standing.LISTING:
+            notes.setdefault(key, []).append(claim)
+    return [Note("index_disagrees", c[0].sighting.item.version, _digests(c), _places(c)) for c in notes.values()]
 
 
 def _digests(claims: Iterable[Verified]) -> tuple[str, ...]:

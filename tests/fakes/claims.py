@@ -66,11 +66,11 @@ def random_sighting(random: Random, principals: tuple[str, ...] = tuple(CHANNELS
     fields: dict[str, Any] = {
         "version": random.choice(("", "1.0", "1.0.0", "1.1", "2.0-rc.1", "2.0", "latest")),
         "description": random.choice(("", "one", "two")),
-        "facts": random.choice(({}, {}, {"listed": {"path": "b/x"}}, {"offline": True})),
+        "facts": random.choice(({}, {}, {"offline": True})),
         "repaired": random.choice(((), (), (), ("closed_quote",))),
         "place": place,
         "origin": random.choice((principal, f"mirror of {principal}")),
-        "location": f"{principal}/{place}",
+        "location": f"{principal}/{random.choice((place, place.rpartition('/')[0] or 'b/x'))}",
         "source": random.choice(("git_repository", "local_fs", "dht_kademlia")),
         "digest": digest(mark),
         "manifest_digest": random.choice(("", "sha256:m1", "sha256:m2")),

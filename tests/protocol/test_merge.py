@@ -200,13 +200,14 @@ def test_main_places_come_before_copies() -> None:
 
 
 def test_the_place_an_index_names_comes_before_a_higher_version() -> None:
-    listing = saying(
-        version="1.0", standing=Standing.LISTING, digest="", place="skill-index.yaml", facts={"listed": {"path": "b/x"}}
-    )
-    named, higher = saying(version="1.0", place="b/x/skill.yaml"), saying(version="1.5", place="a/x/skill.yaml")
+    index = {"standing": Standing.LISTING, "digest": "", "place": "skill-index.yaml"}
+    named = saying(version="1.0", place="b/x/skill.yaml", location="b/x")
+    higher = saying(version="1.5", place="a/x/skill.yaml", location="a/x")
+    listing = saying(version="1.0", location="b/x", **index)
     assert entry_of(named, higher).chosen.version == "1.5"
     entry = entry_of(named, higher, listing)
     assert entry.chosen.version == "1.0" and entry.conflicts == ()
+    assert entry_of(named, higher, replace(listing, location="b/x/skill.yaml")).chosen.version == "1.0"
     elsewhere = replace(listing, origin="other")
     assert entry_of(named, higher, elsewhere).chosen.version == "1.5"
 
@@ -217,8 +218,9 @@ def test_an_index_that_disagrees_is_shown() -> None:
     assert entry.chosen.version == "1.0"
     assert entry.conflicts == (Conflict(ConflictKind.INDEX_DISAGREES, COMMUNITY, "2.0", (), ("index",)),)
     assert [release.installable for release in entry.others] == [False]
-    wrong = replace(listing, item=saying().item, digest=digest(5))
-    assert kinds(entry_of(saying(), wrong)) == [(ConflictKind.INDEX_DISAGREES, COMMUNITY)]
+    checksum_of_a_download = replace(listing, item=saying().item, digest=digest(5))
+    agreeing = entry_of(saying(), checksum_of_a_download)
+    assert agreeing.conflicts == () and agreeing.chosen.digest == digest(10) and len(agreeing.chosen.claims) == 2
     assert entry_of(saying(), replace(listing, item=saying(version="").item)).conflicts == ()
 
 

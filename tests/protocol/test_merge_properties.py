@@ -58,7 +58,8 @@ def check_entry(entry: Entry | None, claims: list[Verified]) -> None:
     for release in (entry.chosen, *entry.others):
         assert release.claims[0].sighting.principal == release.principal == entry.chosen.principal
         assert release.trust is release.claims[0].trust
-        digests = {claim.sighting.digest for claim in release.claims} - {""}
+        seen = [claim.sighting for claim in release.claims if claim.sighting.standing is not Standing.LISTING]
+        digests = {sighting.digest for sighting in seen} - {""}
         assert release.frozen or digests <= {release.digest}
         assert not any(claim.below_floor for claim in release.claims)
     if entry.chosen.frozen:
