@@ -1,4 +1,4 @@
-"""What people read is true: links lead somewhere, the README has a twin, nothing private leaks."""
+"""What people read is true: pages written from code are fresh, links lead somewhere, the README has a twin, nothing private leaks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
+from protocol.messages import MESSAGES
+from scripts import reference
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -44,6 +47,17 @@ def tracked() -> list[Path]:
 def pages() -> list[Path]:
     found = [path for path in tracked() if path.suffix == ".md"]
     return [path for path in found if not path.relative_to(ROOT).as_posix().startswith(SKIPPED)]
+
+
+@pytest.mark.parametrize("name", sorted(reference.GENERATED))
+def test_generated_pages_are_fresh(name: str) -> None:
+    now, new = reference.page(name)
+    assert now == new, f"docs/reference/{name} is stale; run: python -m scripts.reference"
+
+
+def test_every_error_code_is_on_its_page() -> None:
+    text = (ROOT / "docs/reference/errors.md").read_text("utf-8")
+    assert [code for code in MESSAGES if f"| `{code}` |" not in text] == []
 
 
 def anchors(page: Path) -> set[str]:
