@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -58,9 +58,9 @@ class Index:
             self._open.clear()
 
     # --- Writing ---------------------------------------------------------------------------------------------------
-    def apply(self, reports: Sequence[Report], rules: Rules, now: float) -> int:
-        """Take in reports in one transaction; returns how many changes were logged."""
-        return self._write(lambda db: writing.apply(db, reports, rules, now), now)
+    def apply(self, reports: Sequence[Report], rules: Rules, now: float, notes: Sequence[events.Change] = ()) -> int:
+        """Take in reports, and log notes after their changes, in one transaction; returns how many changes were logged."""
+        return self._write(lambda db: [*writing.apply(db, reports, rules, now), *notes], now)
 
     def merge_again(self, rules: Rules, now: float) -> int:
         """Judge and merge every name anew, after the user changed the policy; returns how many changes were logged."""
@@ -74,11 +74,6 @@ class Index:
     def forget(self, source: str, origin: str, rules: Rules, now: float) -> int:
         """Forget everything a source said (about one origin, when `origin` is not empty)."""
         return self._write(lambda db: writing.forget(db, source, origin, rules, now), now)
-
-    def note(self, changes: Iterable[events.Change], now: float) -> int:
-        """Log changes that happened elsewhere (lights, searches)."""
-        found = list(changes)
-        return self._write(lambda db: found, now)
 
     # --- Reading ---------------------------------------------------------------------------------------------------
     def search(self, query: Query, now: float) -> Page:
