@@ -63,7 +63,15 @@ def readings(at: float) -> Iterator[Reading]:
         )[number % 3]
         place = f"{one.id}/skill.yaml"
         said = Sighting(
-            one, source, "bench", place, f"x:{place}", f"p:{number % 40}", Evidence(channel), at, f"sha256:{number:064x}"
+            one,
+            source,
+            "bench",
+            place,
+            f"x:{place}",
+            f"p:{number % 40}",
+            Evidence(channel),
+            at,
+            f"sha256:{number:064x}",
         )
         yield Reading(source, "bench", place, at, (said,), (), f"{number}")
 
@@ -141,7 +149,9 @@ def ask(path: Path) -> list[Row]:
     rows = [
         Row("search p95, 100,000 items, 1-3 words", p95(ours), "ms", "<= 5, <= 1.5 x", p95(bare), "bare statements"),
         Row("search p95, the same", p95(ours), "ms", "", p95(plain), "FTS5 ORDER BY rank"),
-        Row("search median", sorted(ours)[len(ours) // 2] * 1000, "ms", "", sorted(bare)[len(bare) // 2] * 1000, "bare"),
+        Row(
+            "search median", sorted(ours)[len(ours) // 2] * 1000, "ms", "", sorted(bare)[len(bare) // 2] * 1000, "bare"
+        ),
     ]
     for what, query in (
         ("list everything", Query()),
