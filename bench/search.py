@@ -26,8 +26,9 @@ from protocol.words import read_words
 
 ITEMS = 100_000
 NOW = 1_800_000_000.0
-ENGLISH = "report data agent message group search vector image audio file mail calendar task user security log deploy git code review test build network device sensor".split()
-CHINESE = "日报 周报 数据 消息 群组 搜索 向量 图片 语音 文件 邮件 日历 任务 用户 安全 日志 部署 代码 评审 测试 构建 网络 设备 知识库 入职 审批 合同 发票 会议 汇总".split()
+_ENGLISH = "report data agent message group search vector image audio file mail calendar task user security log deploy git code review test build network device sensor"
+_CHINESE = "日报 周报 数据 消息 群组 搜索 向量 图片 语音 文件 邮件 日历 任务 用户 安全 日志 部署 代码 评审 测试 构建 网络 设备 知识库 入职 审批 合同 发票 会议 汇总"
+ENGLISH, CHINESE = _ENGLISH.split(), _CHINESE.split()
 
 
 def words(random: Random, some: list[str], count: int) -> list[str]:
