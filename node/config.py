@@ -154,6 +154,11 @@ def check(config: Config) -> tuple[ConfigProblem, ...]:
     return tuple(problems)
 
 
+def check_section(name: str, section: Mapping[str, Any], loaded: Config) -> tuple[ConfigProblem, ...]:
+    """What would be wrong with a source if `section` were its settings."""
+    return _section(name, section, loaded.origins)[1]
+
+
 def schema() -> dict[str, Any]:
     """JSON Schema of the whole configuration, for editors."""
     whole = Settings.model_json_schema()

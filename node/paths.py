@@ -40,12 +40,22 @@ class Paths:
         return self.home / "cache"
 
     @property
+    def cache_state(self) -> Path:
+        """Written last by the cache tree: while it is missing, the tree is not complete."""
+        return self.cache / "state.json"
+
+    @property
     def mirrors(self) -> Path:
         return self.cache / "git"
 
     @property
     def index(self) -> Path:
         return self.home / "index.db"
+
+    @property
+    def states(self) -> Path:
+        """The last known light of every source."""
+        return self.home / "sources.json"
 
     @property
     def installed(self) -> Path:

@@ -62,6 +62,7 @@ EVENTS_KEPT: Final = 10_000  # rows of the event log
 PROBLEMS_KEPT: Final = 10_000  # per source
 QUERY_CHARS: Final = 256
 QUERY_TERMS: Final = 12
+COMPARED: Final = 50  # providers shown side by side
 PAGE_ROWS: Final = 1_000  # rows of one answer
 PREFIX_CHARS: Final = 3  # Latin characters from which the last word typed may be unfinished
 RANKED: Final = 1_000  # matches that are compared with each other; a common word has tens of thousands

@@ -94,6 +94,10 @@ class Index:
         """The whole entry of one name, with every claim, judged now."""
         return self._read(lambda db: reading.entry(db, kind, id_, rules, now))
 
+    def everything(self, rules: Rules, now: float) -> list[tuple[Entry, list[Sighting]]]:
+        """Every entry with every sighting behind it, judged now; for the cache tree and for looking at all items together."""
+        return self._read(lambda db: reading.everything(db, rules, now))
+
     def sightings(self, kind: Kind, id_: str) -> list[Sighting]:
         """Everything that was said about one name."""
         return self._read(lambda db: reading.sightings(db, kind, id_))

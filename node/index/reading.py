@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from itertools import groupby
 
 from node.index import claims
 from node.index.writing import Rules
@@ -70,6 +71,21 @@ def entry(db: sqlite3.Connection, kind: Kind, id_: str, rules: Rules, now: float
     """The entry of one name, judged and merged at `now`."""
     said = sightings(db, kind, id_)
     return merge([admit(one, rules.policy, now, rules.floors) for one in said], rules.policy) if said else None
+
+
+def everything(db: sqlite3.Connection, rules: Rules, now: float) -> list[tuple[Entry, list[Sighting]]]:
+    """Every entry with every sighting behind it, by kind and id, with the documents as read."""
+    rows = db.execute(
+        f"SELECT {claims.COLUMNS}, s.kind, s.id, s.raw FROM sightings s JOIN places p USING (place_n)"
+        " JOIN origins o USING (origin_n) ORDER BY s.kind, s.id, s.sighting_n"
+    )
+    found = []
+    for _, group in groupby(rows, key=lambda row: (row[-3], row[-2])):
+        said = [claims.decode_row(row[:-3], lambda _, text=row[-1]: text) for row in group]  # type: ignore[misc]
+        merged = merge([admit(one, rules.policy, now, rules.floors) for one in said], rules.policy)
+        if merged:
+            found.append((merged, said))
+    return found
 
 
 def problems(db: sqlite3.Connection, source: str, origin: str, limit: int, offset: int) -> list[Told]:

@@ -16,6 +16,10 @@ class SystemClock:
     def wall(self) -> float:
         return max(time.time(), self._floor)
 
+    def raise_floor(self, floor: float) -> None:
+        """Wall time will not be below `floor` any more."""
+        self._floor = max(self._floor, floor)
+
     def loop(self) -> float:
         return asyncio.get_running_loop().time()
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from protocol.messages import (
     cache,
     config,
+    conflict,
     core,
     digest,
     folder,
@@ -25,11 +26,23 @@ from protocol.messages import (
 )
 from protocol.messages.message import Message
 
-MESSAGES: Mapping[str, Message] = {
-    code: message
-    for area in (core, digest, folder, cache, config, manifest, relation, trust, source, git, index, install)
-    for code, message in area.MESSAGES.items()
-}
+AREAS = (
+    cache,
+    config,
+    conflict,
+    core,
+    digest,
+    folder,
+    git,
+    index,
+    install,
+    manifest,
+    relation,
+    source,
+    trust,
+)
+
+MESSAGES: Mapping[str, Message] = {code: message for area in AREAS for code, message in area.MESSAGES.items()}
 
 
 class Rendered(NamedTuple):

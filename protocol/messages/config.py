@@ -34,4 +34,17 @@ MESSAGES: dict[str, Message] = {
         "Switch it on: ooder sources enable {name}",
         "启用：ooder sources enable {name}",
     ),
+    "trust.not_pinned": Message("{ref} is not pinned", "{ref} 没有被固定"),
+    "source.bad_place": Message(
+        "'{place}' is neither a folder nor the URL of a repository",
+        "“{place}”既不是文件夹也不是仓库网址",
+        "Give an existing folder, or a URL like https://host/owner/repository.git",
+        "请给出已存在的文件夹，或形如 https://host/owner/repository.git 的网址",
+    ),
+    "source.no_such_place": Message(
+        "'{place}' was not added by the command line",
+        "“{place}”不是通过命令行添加的",
+        "Places of your own stand in {file}; the list: ooder sources",
+        "你自己的位置写在 {file}；列表：ooder sources",
+    ),
 }

@@ -22,11 +22,29 @@ MESSAGES = {
         "Try: ooder search {id}",
         "试试：ooder search {id}",
     ),
+    "item.several": Message(
+        "several kinds are called {id}: {refs}",
+        "有多个类型名为 {id}：{refs}",
+        "Write the one you mean, for example: ooder show scene:{id}",
+        "请写明是哪一个，例如：ooder show scene:{id}",
+    ),
     "item.ambiguous": Message(
         "{ref} is claimed by several principals of equal trust: {principals}",
         "{ref} 被多个同等可信的主体声明：{principals}",
         "Choose one: ooder trust pin {ref} PRINCIPAL",
         "选择其一：ooder trust pin {ref} PRINCIPAL",
+    ),
+    "node.already_running": Message(
+        "a node of this home is running already (pid {pid})",
+        "该目录已有节点在运行（pid {pid}）",
+        "Use it, stop it, or choose another home: OODER_HOME=/some/folder",
+        "请直接使用、先停止它，或换一个目录：OODER_HOME=/some/folder",
+    ),
+    "node.defect": Message(
+        "{kind}: {reason}",
+        "{kind}：{reason}",
+        "This is a defect of ooder; run again with -vv and report what it prints.",
+        "这是 ooder 的缺陷；请用 -vv 重新运行并反馈输出。",
     ),
     "version.malformed": Message(
         "'{text}' is not a version constraint that can be compared", "“{text}”不是可以比较的版本约束"

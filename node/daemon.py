@@ -1,0 +1,79 @@
+"""The node as a process: sources run and are asked again from time to time, changes are taken in as they come.
+
+It guarantees: one node per home; SIGTERM and SIGINT end it in order, within seconds; a failing source costs only itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from node.aggregator import Aggregator
+from node.app import make_providers
+from node.service import Service, state_change
+from node.supervisor import SearchEvent, Supervisor
+from protocol.errors import ConflictError, StorageError
+
+
+class Daemon:
+    """Keeps the index of one home true until it is told to stop."""
+
+    def __init__(self, service: Service, tell: Callable[[SearchEvent], None], changed: Callable[[int], None]) -> None:
+        self._service = service
+        self._tell = tell
+        self._changed = changed
+        self._stop = asyncio.Event()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only node of this home. Raises ConflictError `node.already_running`."""
+        path = self._service.paths.node_lock
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError("home.unwritable", path=str(path), reason=error.strerror or "") from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConflictError("node.already_running", pid=self._service.running_node()) from None
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
+            yield
+        finally:
+            os.close(handle)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM, SIGINT or `stop`."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._listen()), group.create_task(self._look())]
+            await self._stop.wait()
+            for task in tasks:
+                task.cancel()
+
+    async def _listen(self) -> None:
+        service = self._service
+        clock = service.ports.context.clock
+        aggregator = Aggregator(service.index, lambda: service.rules, clock)
+        providers = make_providers(service.config, service.scope_sources(), service.ports)
+        supervisor = Supervisor(providers, clock, aggregator.tell, lambda state: aggregator.note(state_change(state)))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(aggregator.run())
+            group.create_task(supervisor.run())
+
+    async def _look(self) -> None:
+        """Scan at start and then every so often; what pushes comes in between by itself."""
+        service = self._service
+        while True:
+            before = service.last_event()
+            outcome = await service.scan(self._tell, service.scope_sources())
+            if outcome.changes and before:
+                self._changed(outcome.changes)
+            await asyncio.sleep(service.config.settings.scan.every)

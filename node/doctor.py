@@ -1,0 +1,124 @@
+"""Checks of this machine and this home. Each finding says how it is and, when it is not well, the command that mends it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from node import config
+from node.paths import Paths
+from protocol.errors import OoderError
+
+GIT_WANTED = (2, 38)  # safe.bareRepository
+DISK_WANTED = 256 * 1024 * 1024  # bytes free
+
+
+class Health(StrEnum):
+    """How a check went."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, how it is, and what to do."""
+
+    check: str
+    health: Health
+    found: str
+    fix: str = ""
+
+
+def examine(paths: Paths) -> Iterator[Finding]:
+    """Run every check; a check that fails itself is a finding, not an error."""
+    checks: tuple[Callable[[Paths], Finding], ...] = (
+        check_python,
+        check_packages,
+        check_sqlite,
+        check_git,
+        check_home,
+        check_disk,
+        check_settings,
+    )
+    for check in checks:
+        try:
+            yield check(paths)
+        except (OSError, OoderError, sqlite3.Error, subprocess.SubprocessError) as error:
+            yield Finding(check.__name__.removeprefix("check_"), Health.FAIL, str(error))
+
+
+def check_python(paths: Paths) -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < (3, 11, 4):
+        return Finding("python", Health.WARN, found, "Use Python 3.11.4 or newer: older ones lack security fixes.")
+    return Finding("python", Health.OK, found)
+
+
+def check_packages(paths: Paths) -> Finding:
+    """Our three top-level names must come from one place: other distributions use the same names."""
+    import node
+    import protocol
+    import sources
+
+    homes = {Path(str(package.__file__)).resolve().parent.parent for package in (node, protocol, sources)}
+    if len(homes) > 1:
+        return Finding("packages", Health.FAIL, ", ".join(map(str, sorted(homes))), "pipx install ooder-discovery-node")
+    return Finding("packages", Health.OK, str(homes.pop()))
+
+
+def check_sqlite(paths: Paths) -> Finding:
+    with sqlite3.connect(":memory:") as connection:
+        options = {row[0] for row in connection.execute("PRAGMA compile_options")}
+    if "ENABLE_FTS5" not in options:
+        return Finding("sqlite", Health.FAIL, sqlite3.sqlite_version, "Use a Python whose SQLite has FTS5.")
+    return Finding("sqlite", Health.OK, f"{sqlite3.sqlite_version}, FTS5")
+
+
+def check_git(paths: Paths) -> Finding:
+    program = shutil.which("git")
+    if program is None:
+        return Finding("git", Health.WARN, "not found", "apt-get install git (only git_repository needs it)")
+    text = subprocess.run([program, "version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    number = text.split()[2]
+    if tuple(int(part) for part in number.split(".")[:2]) < GIT_WANTED:
+        return Finding(
+            "git", Health.WARN, number, "Use git 2.38 or newer: older ones lack security settings we rely on."
+        )
+    return Finding("git", Health.OK, number)
+
+
+def check_home(paths: Paths) -> Finding:
+    if not paths.home.exists():
+        return Finding("home", Health.OK, f"{paths.home} (made when first needed)")
+    mode = paths.home.stat().st_mode & 0o777
+    if mode & 0o077:
+        return Finding("home", Health.WARN, f"{paths.home} is open to others ({mode:o})", f"chmod 700 {paths.home}")
+    probe = paths.home / ".doctor"
+    probe.write_bytes(b"")
+    probe.unlink()
+    return Finding("home", Health.OK, str(paths.home))
+
+
+def check_disk(paths: Paths) -> Finding:
+    place = next(path for path in (paths.home, *paths.home.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    health = Health.OK if free >= DISK_WANTED else Health.WARN
+    return Finding(
+        "disk", health, f"{free // 1024 // 1024} MiB free", "" if health is Health.OK else "Free some space."
+    )
+
+
+def check_settings(paths: Paths) -> Finding:
+    problems = config.check(config.load(paths))
+    if problems:
+        first = problems[0]
+        return Finding("settings", Health.FAIL, f"{first.origin}: {first.key}: {first.reason}", "ooder config check")
+    return Finding("settings", Health.OK, str(paths.config) if paths.config.exists() else "defaults")

@@ -1,0 +1,92 @@
+"""Adding and removing places of sources from the command line: a folder, a repository, a registry. Writes only our own drop-in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from node import config
+from node.paths import Paths
+from protocol.errors import NotFoundError, UsageError
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a source should look. `source` and `key` say which list of the settings it belongs to."""
+
+    source: str
+    key: str
+    text: str
+
+    @property
+    def value(self) -> Any:
+        """As it stands in the settings."""
+        return {"url": self.text} if self.key == "repositories" else self.text
+
+
+def read_place(text: str, base: Path) -> Place:
+    """Tell a folder from a repository. Raises UsageError `source.bad_place`."""
+    if _URL.match(text):
+        return Place("git_repository", "repositories", text)
+    folder = (base / Path(text).expanduser()).absolute()
+    if folder.is_dir():
+        bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+        return (
+            Place("git_repository", "repositories", folder.as_uri())
+            if bare
+            else Place("local_fs", "folders", str(folder))
+        )
+    raise UsageError("source.bad_place", place=text)
+
+
+def add_place(paths: Paths, place: Place, loaded: config.Config) -> bool:
+    """Remember a place; False when the settings name it already. What the source itself refuses is refused here, unwritten."""
+    if place.text in {_text(entry) for entry in _configured(loaded, place)}:
+        return False
+    own = config.read_own(paths)
+    section = own.setdefault("sources", {}).setdefault(place.source, {})
+    section[place.key] = [*section.get(place.key, []), place.value]
+    _validate(loaded, place)
+    config.write_own(paths, own)
+    return True
+
+
+def remove_place(paths: Paths, text: str) -> Place:
+    """Forget a place the command line added. Raises NotFoundError `source.no_such_place` (and says where it is set)."""
+    own = config.read_own(paths)
+    for source, section in own.get("sources", {}).items():
+        for key, entries in section.items():
+            kept = [entry for entry in entries if _text(entry) != text] if isinstance(entries, list) else entries
+            if kept != entries:
+                section[key] = kept
+                config.write_own(paths, own)
+                return Place(source, key, text)
+    raise NotFoundError("source.no_such_place", place=text, file=str(paths.config))
+
+
+def switch(paths: Paths, source: str, *, on: bool) -> None:
+    """Enable or disable a source."""
+    own = config.read_own(paths)
+    own.setdefault("sources", {}).setdefault(source, {})["enabled"] = "true" if on else "false"
+    config.write_own(paths, own)
+
+
+def _configured(loaded: config.Config, place: Place) -> list[Any]:
+    return list(loaded.settings.sources.get(place.source, {}).get(place.key) or [])
+
+
+def _validate(loaded: config.Config, place: Place) -> None:
+    section = dict(loaded.settings.sources.get(place.source, {}))
+    section[place.key] = [*_configured(loaded, place), place.value]
+    problems = config.check_section(place.source, section, loaded)
+    if problems:
+        raise config.invalid(problems)
+
+
+def _text(entry: object) -> str:
+    return str(entry.get("url", "")) if isinstance(entry, Mapping) else str(entry)

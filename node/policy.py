@@ -1,0 +1,74 @@
+"""What this node's user has decided about trust: pins and keys in `trust.yaml`, official places in the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node.config import Settings
+from node.config_file import dump_config, read_config_file
+from node.paths import Paths
+from protocol.errors import NotFoundError, UsageError
+from protocol.refs import Ref, parse_ref
+from protocol.trust import TrustPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class TrustDecisions:
+    """The content of `trust.yaml`. `pins`: ref without version -> principal that owns the name."""
+
+    pins: Mapping[str, str] = field(default_factory=dict)
+    known_keys: tuple[str, ...] = ()
+    revoked_keys: tuple[str, ...] = ()
+
+
+def read_decisions(path: Path) -> TrustDecisions:
+    """Read `trust.yaml`; a missing file is no decisions. Raises UsageError `config.syntax` or `config.invalid`."""
+    if not path.exists():
+        return TrustDecisions()
+    layer = read_config_file(path)
+    unknown = set(layer.values) - {"pins", "known_keys", "revoked_keys"}
+    pins = layer.values.get("pins") or {}
+    if unknown or not isinstance(pins, Mapping):
+        key = min(unknown, default="pins")
+        raise UsageError("config.invalid", origin=layer.origin((key,)), key=key, reason="no such setting", count=1)
+    return TrustDecisions(
+        {str(parse_ref(name).any_version): str(principal) for name, principal in pins.items()},
+        tuple(layer.values.get("known_keys") or ()),
+        tuple(layer.values.get("revoked_keys") or ()),
+    )
+
+
+def policy_of(settings: Settings, decisions: TrustDecisions) -> TrustPolicy:
+    """The policy the trust door asks."""
+    return TrustPolicy(
+        official=frozenset(settings.trust.official),
+        known_keys=frozenset(decisions.known_keys),
+        revoked_keys=frozenset(decisions.revoked_keys),
+        pins=tuple(sorted(decisions.pins.items())),
+    )
+
+
+def pin(paths: Paths, ref: Ref, principal: str) -> TrustDecisions:
+    """Write down who owns a name."""
+    before = read_decisions(paths.trust)
+    return _write(paths, before, {**before.pins, str(ref.any_version): principal})
+
+
+def unpin(paths: Paths, ref: Ref) -> TrustDecisions:
+    """Forget who owns a name. Raises NotFoundError `trust.not_pinned`."""
+    before = read_decisions(paths.trust)
+    name = str(ref.any_version)
+    if name not in before.pins:
+        raise NotFoundError("trust.not_pinned", ref=name)
+    return _write(paths, before, {key: value for key, value in before.pins.items() if key != name})
+
+
+def _write(paths: Paths, before: TrustDecisions, pins: Mapping[str, str]) -> TrustDecisions:
+    paths.ensure()
+    dump_config(
+        paths.trust,
+        {"pins": dict(pins), "known_keys": list(before.known_keys), "revoked_keys": list(before.revoked_keys)},
+    )
+    return TrustDecisions(dict(pins), before.known_keys, before.revoked_keys)

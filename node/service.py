@@ -1,0 +1,371 @@
+"""The one facade that the command line, the API and the web page share: the same powers, the same answers.
+
+Reading methods block for as long as SQLite does (asynchronous callers use a thread); `scan` is asynchronous. Opening a service
+asks no source and opens no socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from node import events
+from node.aggregator import Aggregator
+from node.app import NodePorts, make_providers
+from node.cache_tree import CacheRow, write_cache
+from node.config import Config
+from node.detail import detail_of
+from node.index import Index, Page, Row, Rules, Told
+from node.io.clock import SystemClock
+from node.paths import Paths
+from node.policy import policy_of, read_decisions
+from node.scopes import sources_of
+from node.supervisor import Heard, Light, SearchEvent, SourceState, Supervisor
+from protocol import limits
+from protocol.errors import NotFoundError, StorageError
+from protocol.items import Json
+from protocol.merge import Entry
+from protocol.query import Query, Scope
+from protocol.refs import Kind, Ref
+from protocol.relations import Node, relate
+
+LOCAL = frozenset({"local_fs"})
+"""Sources that need no network, and so are asked offline too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page of rows and what must be said with it."""
+
+    page: Page
+    now: float
+    offline: bool
+    newest: float
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return self.page.rows
+
+    @property
+    def total_text(self) -> str:
+        """The number of matches, with a plus where it is a lower bound."""
+        return f"{self.page.total}+" if self.page.more else str(self.page.total)
+
+    def body(self) -> dict[str, object]:
+        """The answer as JSON."""
+        return {
+            "items": [row_body(row) for row in self.rows],
+            "total": self.page.total,
+            "total_is_lower_bound": self.page.more,
+            "took_ms": round(self.page.took_ms, 3),
+            "offline": self.offline,
+            "newest": self.newest,
+        }
+
+
+def row_body(row: Row) -> dict[str, object]:
+    """One row as JSON, with the field names of the guide's DiscoveredItem beside ours (WIRE section 4, 11)."""
+    return {
+        "ref": str(row.ref),
+        "kind": row.ref.kind.value,
+        "id": row.ref.id,
+        "version": row.version,
+        "name": row.name,
+        "description": row.description,
+        "category": row.category,
+        "trust": row.trust.value,
+        "freshness": row.freshness.value,
+        "seen_at": row.seen_at,
+        "expires_at": row.expires_at,
+        "sources": list(row.sources),
+        "principal": row.principal,
+        "digest": row.digest,
+        "status": row.status,
+        "installable": row.installable,
+        "conflicts": row.conflicts,
+        "releases": row.releases,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOutcome:
+    """How a scan ended: one state per source asked, what there is now, how much changed and was written to the cache tree."""
+
+    states: tuple[SourceState, ...]
+    counts: Mapping[str, int]
+    changes: int
+    written: int
+
+
+class Service:
+    """One home, opened. Close it when done."""
+
+    def __init__(self, paths: Paths, config: Config) -> None:
+        self.paths = paths
+        self.config = config
+        paths.ensure()
+        self._clock = SystemClock()
+        self.index = Index(paths.index, self._clock.wall)
+        self._clock.raise_floor(self.index.last_wall())
+
+    def close(self) -> None:
+        """Give the index file back."""
+        self.index.close()
+
+    def now(self) -> float:
+        """Wall time that never runs backwards."""
+        return self._clock.wall()
+
+    @cached_property
+    def rules(self) -> Rules:
+        """By what claims are judged."""
+        return Rules(policy_of(self.config.settings, read_decisions(self.paths.trust)))
+
+    @cached_property
+    def ports(self) -> NodePorts:
+        """What sources need of the world."""
+        return NodePorts(self.paths, self.index, self._clock)
+
+    # --- Asking ----------------------------------------------------------------------------------------------------
+    def search(self, query: Query) -> Answer:
+        """Answer from the index. Raises UsageError `query.too_long`."""
+        now = self.now()
+        return Answer(self.index.search(query, now), now, self.is_offline(), self.newest())
+
+    def detail(self, ref: Ref, language: str = "en") -> dict[str, Json]:
+        """One item in full. Raises NotFoundError `item.unknown`."""
+        found = self.entry(ref.kind, ref.id)
+        if found is None:
+            raise NotFoundError("item.unknown", ref=str(ref), id=ref.id)
+        return detail_of(found, self, self.now(), language)
+
+    def entry(self, kind: Kind, item_id: str) -> Entry | None:
+        """The merged entry of one name."""
+        return self.index.entry(kind, item_id, self.rules, self.now())
+
+    def knows(self, kind: Kind, item_id: str) -> bool:
+        """Whether anything is known under that name."""
+        return self.entry(kind, item_id) is not None
+
+    def providers(self, capability: str) -> Sequence[Entry]:
+        """Skills and agents that say they provide a capability, most trusted first."""
+        rows = self.index.providers(capability, self.now())[: limits.COMPARED]
+        entries = (self.entry(row.ref.kind, row.ref.id) for row in rows)
+        return [entry for entry in entries if entry is not None]
+
+    def needed_by(self, kind: Kind, item_id: str) -> Sequence[Ref]:
+        """Items that name this one as a dependency."""
+        page = self.index.search(Query(capability=item_id, limit=limits.COMPARED), self.now())
+        offers = {row.ref for row in self.index.providers(item_id, self.now())}
+        return [row.ref for row in page.rows if row.ref not in offers and row.ref != Ref(kind, item_id)]
+
+    def counts(self) -> Mapping[str, int]:
+        """The figures of the summary line."""
+        found = self.index.counts()
+        plural = {Kind.SCENE: "scenes", Kind.CAPABILITY: "capabilities", Kind.SKILL: "skills", Kind.AGENT: "agents"}
+        by_kind = {plural[kind]: found.kinds.get(kind, 0) for kind in Kind}
+        return {**by_kind, "conflicts": found.conflicted, "problems": found.problems}
+
+    def counts_by_source(self) -> Mapping[str, int]:
+        """Items seen by each source."""
+        return self.index.counts().sources
+
+    def problems(self, limit: int = limits.PAGE_ROWS) -> list[Told]:
+        """What could not be read, and remarks on what could."""
+        return self.index.problems(limit=limit)
+
+    def findings(self, limit: int = limits.PAGE_ROWS, language: str = "en") -> list[dict[str, object]]:
+        """What does not fit together: unknown and unsatisfiable dependencies, cycles, capabilities nobody provides."""
+        shown = self.index.everything(self.rules, self.now())
+        nodes = [Node.of(entry.item, (other.version for other in entry.others)) for entry, _ in shown]
+        return [
+            {
+                "code": one.code,
+                "ref": str(one.ref),
+                "message": one.text(language).text,
+                "next_step": one.text(language).next_step,
+                "params": dict(one.params),
+            }
+            for one in relate(nodes).findings[:limit]
+        ]
+
+    def events(self, since: int, limit: int) -> dict[str, Any]:
+        """What changed since event `since`."""
+        found = self.index.events_since(since, limit)
+        return {"events": [asdict(event) for event in found.events], "gap": found.gap, "last": found.last}
+
+    def last_event(self) -> int:
+        """The number of the newest event."""
+        return self.index.events_since(2**62, 1).last
+
+    def never_scanned(self) -> bool:
+        """Whether nothing was ever looked at."""
+        return not self.index.origins()
+
+    # --- Sources ---------------------------------------------------------------------------------------------------
+    def scope_sources(self, scope: Scope | None = None) -> tuple[str, ...]:
+        """The sources a scan of the scope asks."""
+        names = sources_of(self.config, scope)
+        return tuple(name for name in names if name in LOCAL) if self.config.settings.offline else names
+
+    def states(self) -> list[SourceState]:
+        """Every source with its last known light."""
+        saved = self._saved_states()
+        found = []
+        for name in self.config.source_names():
+            state = saved.get(name, SourceState(name))
+            off = not self.config.enabled.get(name, True)
+            found.append(replace(state, light=Light.DISABLED, reason="") if off else state)
+        return found
+
+    def places_of(self, name: str) -> list[str]:
+        """What a source looks at, as far as the settings and earlier looks tell."""
+        return [info.origin for info in self.index.origins() if info.source == name]
+
+    def is_offline(self) -> bool:
+        """Whether answers come from the cache only: by setting, or because the last scan reached nothing beyond this disk."""
+        if self.config.settings.offline:
+            return True
+        asked = [state for state in self._saved_states().values() if state.name not in LOCAL and state.last_attempt]
+        return bool(asked) and all(state.light is Light.OFFLINE for state in asked)
+
+    def newest(self) -> float:
+        """When anything was last confirmed (wall seconds), 0 = never."""
+        return max((info.surveyed_at for info in self.index.origins()), default=0.0)
+
+    def _saved_states(self) -> dict[str, SourceState]:
+        try:
+            rows = json.loads(self.paths.states.read_bytes())
+            return {row["name"]: SourceState(**{**row, "light": Light(row["light"])}) for row in rows}
+        except (OSError, ValueError, TypeError, KeyError):
+            return {}  # rebuilt by the next scan
+
+    def _save_states(self, states: Mapping[str, SourceState]) -> None:
+        merged = {**self._saved_states(), **states}
+        text = json.dumps([asdict(state) for state in merged.values()])
+        temporary = self.paths.states.with_suffix(f".{os.getpid()}")
+        try:
+            temporary.write_text(text, "utf-8")
+            temporary.replace(self.paths.states)
+        except OSError as error:
+            raise StorageError("home.unwritable", path=str(self.paths.states), reason=str(error)) from error
+
+    # --- Acting ----------------------------------------------------------------------------------------------------
+    async def scan(self, tell: Callable[[SearchEvent], None], names: Sequence[str]) -> ScanOutcome:
+        """Ask the sources, take in what they say as it comes, write the cache tree. One scan at a time per home.
+
+        Raises StorageError when the home cannot be written; a source's failure is its state in the outcome.
+        """
+        with self._scan_lock():
+            providers = make_providers(self.config, tuple(names), self.ports)
+            aggregator = Aggregator(self.index, lambda: self.rules, self._clock)
+            settings = self.config.settings.scan
+            supervisor = Supervisor(
+                providers,
+                self._clock,
+                aggregator.tell,
+                lambda state: aggregator.note(state_change(state)),
+                deadline=settings.deadline,
+                slow_after=settings.slow_after,
+            )
+            before = self.last_event()
+
+            def hear(event: SearchEvent) -> None:
+                if isinstance(event, Heard):
+                    aggregator.tell(event.report)
+                tell(event)
+
+            async with asyncio.TaskGroup() as group:
+                writer = group.create_task(aggregator.run())
+                await supervisor.search(Query(), list(providers), hear)
+                await aggregator.settle()
+                writer.cancel()
+            self._save_states(supervisor.states)
+            changes = [event for event in self._events_after(before) if event.type.startswith("item.")]
+            written = await asyncio.to_thread(self.write_cache) if changes or not self.paths.cache_state.exists() else 0
+        return ScanOutcome(tuple(supervisor.states.values()), self.counts(), len(changes), written)
+
+    def _events_after(self, number: int) -> Iterator[events.Event]:
+        while batch := self.index.events_since(number).events:
+            yield from batch
+            number = batch[-1].n
+
+    def write_cache(self) -> int:
+        """Bring the cache tree up to date; returns how many items were written. Raises StorageError."""
+        now = self.now()
+        rows = (CacheRow(entry, sightings) for entry, sightings in self.index.everything(self.rules, now))
+        confirmed = {(info.source, info.origin): info.surveyed_at for info in self.index.origins()}
+        return write_cache(self.paths.cache, rows, confirmed, now).written
+
+    def remerge(self) -> int:
+        """Judge and merge everything anew after the user changed what is trusted."""
+        self.__dict__.pop("rules", None)
+        return self.index.merge_again(self.rules, self.now())
+
+    @contextmanager
+    def _scan_lock(self) -> Iterator[None]:
+        try:
+            handle = os.open(self.paths.scan_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(
+                "home.unwritable", path=str(self.paths.scan_lock), reason=error.strerror or ""
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    # --- The home --------------------------------------------------------------------------------------------------
+    def cache_info(self) -> list[dict[str, Json]]:
+        """Parts of the cache with files and bytes."""
+        parts: list[dict[str, Json]] = []
+        for path in (*sorted(self.paths.cache.glob("*")), self.paths.index):
+            files = (
+                [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file() and not one.is_symlink()]
+            )
+            if path.exists():
+                parts.append(
+                    {"name": path.name, "files": len(files), "bytes": sum(one.stat().st_size for one in files)}
+                )
+        return parts
+
+    def clear_cache(self) -> tuple[int, int]:
+        """Remove cache tree, mirrors and index; returns files and bytes. Settings, pins and installed scenes stay."""
+        info = self.cache_info()
+        with self._scan_lock():
+            self.close()
+            shutil.rmtree(self.paths.cache, ignore_errors=True)
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{self.paths.index}{ending}").unlink(missing_ok=True)
+        return sum(int(str(part["files"])) for part in info), sum(int(str(part["bytes"])) for part in info)
+
+    def running_node(self) -> int | None:
+        """The process id of the node that serves this home, if one does."""
+        try:
+            with self.paths.node_lock.open("r+b") as stream:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return int(stream.read() or 0) or None
+        except (OSError, ValueError):
+            pass
+        return None
+
+
+def state_change(state: SourceState) -> events.Change:
+    """A source's light as an event."""
+    return events.Change(
+        "source.status.changed",
+        "",
+        json.dumps({"source": state.name, "light": state.light.value, "code": state.code, "places": state.places}),
+    )
