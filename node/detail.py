@@ -66,7 +66,7 @@ def detail_of(entry: Entry, lookup: Lookup, now: float, language: str = "en") ->
         "needed_by": [str(ref) for ref in lookup.needed_by(item.kind, item.id)],
         "sightings": sightings(chosen.claims, now, language),
         "others": [release(other, now, language) for other in entry.others],
-        "conflicts": [conflict(found, language) for found in entry.conflicts],
+        "conflicts": [conflict(found, _places(entry), language) for found in entry.conflicts],
     }
     if item.kind is Kind.CAPABILITY:
         body["providers"] = compared(lookup.providers(item.id), now)
@@ -120,10 +120,10 @@ def offline_support(item: Item) -> bool:
 
 
 def connector(item: Item) -> str:
-    """How the skill is reached: document, process, http, jar ... or "" when it declares nothing."""
+    """How the skill is reached: document, process, http, jar ... or "" when it declares nothing that can be reached."""
     run = item.facts.get("run")
-    kind = run.get("type") if isinstance(run, Mapping) else None
-    return str(kind or "")
+    how = run.get("how") if isinstance(run, Mapping) else None
+    return str(how or ("document" if "bodyBytes" in item.facts else ""))
 
 
 def need(dependency: Dependency, lookup: Lookup) -> Object:
@@ -200,12 +200,18 @@ def release(found: Release, now: float, language: str) -> Object:
     }
 
 
-def conflict(found: Conflict, language: str) -> Object:
-    """A contradiction, with the sentence that explains it."""
+def _places(entry: Entry) -> Mapping[str, str]:
+    """location -> place as people know it."""
+    claims = (claim.sighting for found in (entry.chosen, *entry.others) for claim in found.claims)
+    return {sighting.location: sighting.place for sighting in claims}
+
+
+def conflict(found: Conflict, named: Mapping[str, str], language: str) -> Object:
+    """A contradiction, with the sentence that explains it. `named` gives short names of locations."""
     params = {
         "principal": found.principal,
         "version": found.version,
-        "places": ", ".join(found.places),
+        "places": ", ".join(dict.fromkeys(named.get(place, place) for place in found.places)),
         "digests": ", ".join(digest[:19] for digest in found.digests),
     }
     said = render(f"conflict.{found.kind.value}", params, language)

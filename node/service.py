@@ -18,12 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from node import events
 from node.aggregator import Aggregator
 from node.app import NodePorts, make_providers
 from node.cache_tree import CacheRow, write_cache
 from node.config import Config
 from node.detail import detail_of
+from node.events import Change, Event
 from node.index import Index, Page, Row, Rules, Told
 from node.io.clock import SystemClock
 from node.paths import Paths
@@ -294,7 +294,7 @@ class Service:
             written = await asyncio.to_thread(self.write_cache) if changes or not self.paths.cache_state.exists() else 0
         return ScanOutcome(tuple(supervisor.states.values()), self.counts(), len(changes), written)
 
-    def _events_after(self, number: int) -> Iterator[events.Event]:
+    def _events_after(self, number: int) -> Iterator[Event]:
         while batch := self.index.events_since(number).events:
             yield from batch
             number = batch[-1].n
@@ -362,9 +362,9 @@ class Service:
         return None
 
 
-def state_change(state: SourceState) -> events.Change:
+def state_change(state: SourceState) -> Change:
     """A source's light as an event."""
-    return events.Change(
+    return Change(
         "source.status.changed",
         "",
         json.dumps({"source": state.name, "light": state.light.value, "code": state.code, "places": state.places}),

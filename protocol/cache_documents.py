@@ -46,8 +46,8 @@ def item_document(item: Item) -> Document:
 
 
 def item_text(item: Item) -> str:
-    """`scene.md` or `cap.md`; empty when there is nothing to tell. Lines that came from outside stay text."""
-    if not item.description:
+    """`scene.md` or `cap.md` (guide 3.7); empty for other kinds and when there is nothing to tell."""
+    if not item.description or item.kind not in (Kind.SCENE, Kind.CAPABILITY):
         return ""
     title = " ".join((item.name or item.id).split())
     return f"# {title}\n\n{item.description.strip()}\n"

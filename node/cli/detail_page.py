@@ -44,7 +44,7 @@ def _head(session: Session, body: Mapping[str, Any]) -> None:
     screen = session.screen
     name = f"  {show(body['name'])}" if body["name"] else ""
     screen.data(screen.style(f"{body['ref']} {show(body['version'])}".strip(), bold=True) + name)
-    age = session.say("ago", age=session.speaker.age(max(0.0, session.service.now() - body["seen_at"])))
+    age = session.speaker.ago(session.service.now() - body["seen_at"])
     trust = screen.style(f"{TRUST_MARKS[body['trust']]} {body['trust']}", fg=COLORS[body["trust"]])
     screen.data(f"{trust} · {body['freshness']} ({age}) · {show(body['principal'], 120)}")
     if body["digest"]:

@@ -129,7 +129,7 @@ def _print(session: Session, answer: Answer, text: str) -> None:
 def say_offline(session: Session, offline: bool, newest: float) -> None:
     """Say that the answer comes from the cache, and how old it is."""
     if offline:
-        age = session.speaker.age(max(0.0, session.service.now() - newest))
+        age = session.speaker.ago(session.service.now() - newest)
         session.screen.talk(session.say("offline", age=age) if newest else session.say("offline_empty"))
 
 

@@ -35,3 +35,7 @@ class Speaker:
             if seconds >= size:
                 return self.say(f"age.{unit}", n=int(seconds // size))
         return self.say("age.now")
+
+    def ago(self, seconds: float) -> str:
+        """How long ago something was."""
+        return self.say("age.now") if seconds < 60 else self.say("ago", age=self.age(seconds))

@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "scan": ("scan", "Look through all sources of the scope and write the index."),
     "search": ("find", "Search the index, in Chinese and English."),
     "list": ("find", "List what is known, with filters."),
-    "show": ("show", "One item in full: providers compared, sightings, conflicts, trust."),
+    "show": ("find", "One item in full: providers compared, sightings, conflicts, trust."),
     "sources": ("sources", "The discovery sources: list, add, remove, enable, disable, test."),
     "status": ("status", "Lights, counts, problems and how fresh it all is."),
     "trust": ("trust", "Who owns a name: list, pin, unpin."),

@@ -18,8 +18,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "索引为空。请指定一个文件夹或 git 仓库：ooder scan 路径或网址",
     ),
     "offline": (
-        "Offline: answers come from the cache; the newest confirmation is {age} old.",
-        "离线：答案来自缓存；最近一次确认在 {age}前。",
+        "Offline: answers come from the cache; last confirmed: {age}.",
+        "离线：答案来自缓存；最近一次确认：{age}。",
     ),
     "offline_empty": ("Offline, and the cache is empty.", "离线，且缓存为空。"),
     "scan.begin": ("Scanning: {sources}", "正在扫描：{sources}"),
