@@ -147,6 +147,16 @@ def parse_constraint(text: str) -> Constraint:
     return ANY if () in alternatives else Constraint(tuple(dict.fromkeys(alternatives)))
 
 
+@lru_cache(maxsize=4_096)
+def is_constraint(text: str) -> bool:
+    """Whether `parse_constraint` can read `text`."""
+    try:
+        parse_constraint(text)
+    except DataError:
+        return False
+    return True
+
+
 def _malformed(text: str) -> DataError:
     return DataError("version.malformed", text=text[:80])
 

@@ -9,12 +9,13 @@ from protocol.items import Item, Json
 from protocol.manifests.fields import Row, choose_id, first, make_item, row_of, slug, texts
 from protocol.manifests.needs import needs_of
 from protocol.manifests.reading import Document
+from protocol.manifests.skill import named_rows
 from protocol.refs import Kind
 
 _OWN_FOLDER_NAMES: Final = frozenset({"cap", "capability"})
 _COMMANDS: Final = ("standardCommands", "customCommands", "commandOptions")
 _WORDS: Final = {
-    "offline": "offline", "permissions": "permissions", "rateLimit": "rateLimit", "connectorTypes": "connectorTypes",
+    "offline": "offline", "rateLimit": "rateLimit", "connectorTypes": "connectorTypes",
     "status": "status", "aliases": "aliases", "createdAt": "createdAt", "updatedAt": "updatedAt", "type": "type", "icon": "icon",
 }  # fmt: skip
 _ZONES: Final = ((0x40, "system"), (0xA0, "common"), (0x100, "extension"))
@@ -37,6 +38,8 @@ def read_capability(doc: Document) -> Item | None:
             fact = _WORDS.get(key)
             if fact is not None and value and fact not in facts:
                 facts[fact] = value
+    if permissions := named_rows(spec.get("permissions")):
+        facts["permissions"] = permissions
     if contract := contract_of(spec):
         facts["contract"] = contract
     if commands := {key: spec[key] for key in _COMMANDS if spec.get(key)}:

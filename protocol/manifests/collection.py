@@ -88,18 +88,43 @@ def sightings_of(
     found += [
         Sighting(
             listing.item, source, origin, place, _target(listing, place, location), principal, evidence, at,
-            digest=listing.digest, expires_at=expires_at, standing=Standing.LISTING,
+            expires_at=expires_at, standing=Standing.LISTING,
         )
         for listing in reading.listings
     ]  # fmt: skip
     return tuple(found)
 
 
+def listed_place(place: str, path: str) -> str:
+    """Where in the origin the `path` of a row in the index at `place` points; "" if it may not be followed.
+
+    Real indexes count from the folder that holds the index (or its `skill-index/` parts), some from one folder above.
+
+    >>> listed_place("repo/skill-index/skills/util.yaml", "skills/skill-a"), listed_place("res/scenes/scene-index.yaml", "scenes/a.yaml")
+    ('repo/skills/skill-a', 'res/scenes/a.yaml')
+    """
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if (
+        not parts
+        or path.startswith(("/", "~"))
+        or ".." in parts
+        or ":" in path
+        or "\\" in path
+        or not path.isprintable()
+    ):
+        return ""
+    base = place.split("/")[:-1]
+    if "skill-index" in base:
+        base = base[: base.index("skill-index")]
+    if base and base[-1] == parts[0]:
+        base.pop()
+    return "/".join([*base, *parts])
+
+
 def _target(listing: Listing, place: str, location: Callable[[str], str]) -> str:
     """Where an index row points: its path inside the origin, else its download address, else the index itself."""
-    path = listing.path
-    if path and not path.startswith("/") and ".." not in path.split("/") and ":" not in path and path.isprintable():
-        return location("/".join(part for part in path.split("/") if part not in ("", ".")))
+    if target := listed_place(place, listing.path):
+        return location(target)
     if listing.download_url.startswith("https://") and listing.download_url.isprintable():
         return listing.download_url
     return location(place)

@@ -37,14 +37,15 @@ _INDEX_KINDS: Final = frozenset(
     {"SkillIndex", "Skills", "Scenes", "SceneDrivers", "SceneIndex", "CapabilityIndex", "Capabilities", "Categories"}
 )
 _KIND_OF_STEM: Final = (("skill", "Skill"), ("scene", "SceneDefinition"), ("cap", "CapabilityDefinition"))
+_LEAD: Final = r"^[ \t]{0,40}(?:- )?[\"']?"
 _SALVAGE: Final = {
     "id": re.compile(
-        r"""^\s*(?:- )?["']?(?:id|skillId|sceneId|capId)["']?:\s*["']?([A-Za-z0-9][\w.-]{0,127})""", re.MULTILINE
+        _LEAD + r"(?:id|skillId|sceneId|capId)[\"']?: {0,8}[\"']?([A-Za-z0-9][\w.-]{0,127})", re.MULTILINE | re.ASCII
     ),
     "name": re.compile(
-        r"""^\s*["']?(?:name|skillName|sceneName|displayName)["']?:\s*["']?([^"'\n]{1,200})""", re.MULTILINE
+        _LEAD + r"(?:name|skillName|sceneName|displayName)[\"']?: {0,8}[\"']?([^\"'\n]{1,200})", re.MULTILINE
     ),
-    "version": re.compile(r"""^\s*["']?version["']?:\s*["']?([0-9][\w.+-]{0,63})""", re.MULTILINE),
+    "version": re.compile(_LEAD + r"version[\"']?: {0,8}[\"']?([0-9][\w.+-]{0,63})", re.MULTILINE | re.ASCII),
 }
 
 
@@ -52,7 +53,7 @@ def read_manifest(path: str, data: bytes) -> ManifestReading:
     """Read one file. `path` is posix and relative to its origin; its name and folder decide the dialect and the fallback id."""
     body = b""
     if path.endswith(("SKILL.md", "skill.md")):
-        parts = split_frontmatter(data[: limits.MANIFEST_BYTES])
+        parts = split_frontmatter(data)
         if parts is None:
             return ManifestReading(
                 problems=(Problem("manifest.no_frontmatter", path, 1, {"reason": "the first line is not ---"}),)
@@ -64,9 +65,10 @@ def read_manifest(path: str, data: bytes) -> ManifestReading:
     except DataError as error:
         strict = error
     line, reason = _place_of(strict)
-    fixed = repair(data, parse)
+    fixed = repair(data, parse, prose=path.endswith(".md"))
     if fixed is None:
-        problem = Problem(strict.code, path, line, {"reason": reason, "limit": limits.MANIFEST_BYTES})
+        bound: dict[str, str | int] = {"limit": limits.MANIFEST_BYTES} if strict.code == "manifest.too_big" else {}
+        problem = Problem(strict.code, path, line, {"reason": reason} | bound)
         return ManifestReading(problems=(problem, *_salvage(path, data)))
     tree, steps = fixed
     reading = _of_tree(path, tree, body, steps)
@@ -98,7 +100,7 @@ def _of_tree(path: str, tree: Tree, body: bytes, repaired: tuple[str, ...]) -> M
     kind, api = tree.get("kind"), tree.get("apiVersion")
     kind = kind if isinstance(kind, str) else ""
     doc.dialect = " ".join(part for part in (api if isinstance(api, str) else "", kind) if part)[: limits.NAME_CHARS]
-    if path.endswith((".md",)):
+    if path.endswith(".md"):
         doc.dialect = "agent-skill"
         item = read_agent_skill(doc, body)
         return _done(doc, (item,) if item else ())

@@ -86,6 +86,9 @@ def _listing(doc: Document, row: Row, kind: Kind, item_id: str, *, driver: bool,
         facts["group"] = True
     if scenes := [*texts(row.get("sceneId"), 1), *texts(row.get("scenes"), limits.TAGS)] if kind is Kind.SKILL else []:
         facts["scenes"] = scenes
+    digest = _DIGEST.fullmatch(first(row, "checksum", "sha256", "digest"))
+    if digest:
+        facts["downloadDigest"] = f"sha256:{digest[1].lower()}"
     item = make_item(
         doc,
         kind,
@@ -100,7 +103,6 @@ def _listing(doc: Document, row: Row, kind: Kind, item_id: str, *, driver: bool,
         raw=row,
         versioned=False,
     )
-    digest = _DIGEST.fullmatch(first(row, "checksum", "sha256", "digest"))
     return Listing(
         item,
         path=first(row, "path", "configPath", "manifest"),

@@ -15,6 +15,7 @@ from protocol.manifests.fields import Row, first, flag, rows_of, text
 from protocol.manifests.reading import Document
 from protocol.manifests.yaml_text import Tree
 from protocol.refs import Kind, is_id
+from protocol.versions import is_constraint
 
 PLATFORM_ARTIFACTS: Final = frozenset(
     {
@@ -51,14 +52,17 @@ def needs_of(
         if not name:
             continue
         if not is_id(name):
-            doc.remark("manifest.bad_reference", id=doc.folder, field="dependencies", text=name[: limits.ID_CHARS])
+            doc.remark("manifest.bad_reference", field="dependencies", text=name[: limits.ID_CHARS])
             continue
+        constraint = first(row, "version", "versionRange", "constraint")
+        if constraint and not is_constraint(constraint):
+            doc.remark("manifest.bad_constraint", id=name, text=constraint[: limits.NAME_CHARS])
         artifact = library or "artifactId" in row or "artifact" in row or "groupId" in row or "group" in row
         found.append(
             Dependency(
                 kind=_kind_of(row, row_kind),
                 id=name,
-                constraint=first(row, "version", "versionRange", "constraint")[: limits.NAME_CHARS],
+                constraint=constraint[: limits.CONSTRAINT_CHARS],
                 required=flag(row.get("required"), row_required) and not flag(row.get("optional"), False),
                 platform=artifact or name in platform or text(row.get("type")).lower() in _PLATFORM_WORDS,
                 purpose=first(row, "description", "purpose", "role")[: limits.NAME_CHARS],

@@ -10,7 +10,10 @@ from protocol.manifests.yaml_text import Tree
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One row of an index file: the index claims that `item` exists at `path` (as written; "" = not said)."""
+    """One row of an index file: the index claims that `item` exists at `path` (as written; "" = not said).
+
+    `digest` is that of the download, never of the item's tree.
+    """
 
     item: Item
     path: str = ""

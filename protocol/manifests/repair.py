@@ -24,13 +24,17 @@ _CJK_PER_LOST: Final = 3
 _KEY: Final = r"""(?:- )?["']?[A-Za-z_][\w.-]*["']?:"""
 _SWALLOWED: Final = re.compile(rf"^(\s*(?:- )*[\w.-]+:[ ].*?\S)( {{2,}}|\t+)({_KEY}(?: .*)?)$")
 _OPEN_QUOTE: Final = re.compile(r"""^(\s*(?:- )*(?:[\w.-]+:[ ]+)?)(["'])((?:(?!\2).)*)$""")
+_SENTENCE: Final = re.compile(r"""^([A-Za-z-]+: )(?!["'|>\[{&*!])(.*:[ ].*)$""", re.MULTILINE)
 _NEXT_KEY: Final = re.compile(rf"^\s*(?:{_KEY}(?:\s|$)|- |$|\.\.\.|#)")
 
 Parse = Callable[[bytes], Tree]
 
 
-def repair(data: bytes, parse: Parse) -> tuple[Tree, tuple[str, ...]] | None:
-    """The tree after the fewest repairs, and their names; None if nothing helps or the document is refused for its cost."""
+def repair(data: bytes, parse: Parse, *, prose: bool = False) -> tuple[Tree, tuple[str, ...]] | None:
+    """The tree after the fewest repairs, and their names; None if nothing helps or the document is refused for its cost.
+
+    `prose`: the frontmatter of a SKILL.md, where people write sentences with a colon and forget the quotes.
+    """
     if len(data) > limits.MANIFEST_BYTES:
         return None
     text = data.decode("utf-8", "replace")
@@ -40,7 +44,7 @@ def repair(data: bytes, parse: Parse) -> tuple[Tree, tuple[str, ...]] | None:
     if text.startswith(_BOM):
         text = text.lstrip(_BOM)
         steps.insert(0, "bom")
-    for name, step in _STEPS:
+    for name, step in (*_STEPS, ("colons", _quote_sentences)) if prose else _STEPS:
         changed = step(text)
         if changed == text and name:
             continue
@@ -105,6 +109,11 @@ def _close_quotes(text: str) -> str:
         if found and found[3].strip() and _NEXT_KEY.match(lines[at + 1]):
             lines[at] = line + found[2]
     return "\n".join(lines)
+
+
+def _quote_sentences(text: str) -> str:
+    """`description: Use when: asked` at the outermost level, put into quotes."""
+    return _SENTENCE.sub(lambda found: found[1] + "'" + found[2].rstrip().replace("'", "''") + "'", text)
 
 
 _STEPS: Final[tuple[tuple[str, Callable[[str], str]], ...]] = (

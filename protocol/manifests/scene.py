@@ -71,7 +71,7 @@ def scene_needs(doc: Document, spec: Row) -> list[Dependency]:
         needs += capability_needs(spec.get("requiredCapabilities"), required=True)
         needs += capability_needs(spec.get("optionalCapabilities"), required=False)
     else:
-        needs += capability_needs(capabilities, required=True)
+        needs += capability_needs(capabilities, required=True, defined_here=True)
     for row in rows_of(capabilities):
         if is_id(provider := first(row, "provider")):
             needs.append(Dependency(Kind.SKILL, provider, required=flag(row.get("required"), True)))
@@ -89,13 +89,13 @@ def _is_order(dependencies: Tree) -> bool:
     return isinstance(dependencies, list) and any(isinstance(row, dict) and "dependsOn" in row for row in dependencies)
 
 
-def capability_needs(value: Tree, *, required: bool) -> list[Dependency]:
-    """Capability names, plain or as mappings in any dialect."""
+def capability_needs(value: Tree, *, required: bool, defined_here: bool = False) -> list[Dependency]:
+    """Capability names, plain or as mappings in any dialect. Where they are `defined_here`, a version is no constraint."""
     return [
         Dependency(
             Kind.CAPABILITY,
             cap_id,
-            constraint=first(row, "version")[: limits.NAME_CHARS],
+            constraint="" if defined_here else first(row, "version")[: limits.NAME_CHARS],
             required=flag(row.get("required"), required) and not flag(row.get("optional"), False),
             purpose=text(row.get("description"))[: limits.NAME_CHARS],
         )

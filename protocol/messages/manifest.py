@@ -168,10 +168,16 @@ MESSAGES: dict[str, Message] = {
         "请拆分。",
     ),
     "manifest.bad_reference": Message(
-        "{id} names '{text}' in {field}, which is not an id",
-        "{id} 在 {field} 中引用了“{text}”，它不是标识",
+        "'{text}' in {field} is not an id",
+        "{field} 中的“{text}”不是标识",
         "Correct the name.",
         "请更正名称。",
+    ),
+    "manifest.bad_constraint": Message(
+        "the version constraint '{text}' for {id} cannot be compared",
+        "对 {id} 的版本约束“{text}”无法比较",
+        "Write it like >=1.0.0, ^1.2 or 1.2.3.",
+        "请写成 >=1.0.0、^1.2 或 1.2.3 的形式。",
     ),
     "manifest.agent_skill": Message(
         "{field}: {reason}",
