@@ -7,8 +7,7 @@ version, then sequence, then the shortest place, then every remaining field - so
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -16,6 +15,7 @@ from protocol.items import Sighting, Standing
 from protocol.trust import Verified
 from protocol.versions import compare_key
 
+Keyed = tuple[Any, Verified]
 _first = itemgetter(0)
 
 STANDING_RANK = {Standing.MAIN: 2, Standing.COPY: 1, Standing.LISTING: 0}
@@ -26,16 +26,15 @@ def ordered(claims: Sequence[Verified]) -> list[Verified]:
     if len(claims) < 2:
         return list(claims)
     listed = listed_locations(claims)
-    settled: list[Verified] = []
-    for _, run in groupby(sorted(((_head(c, listed), c) for c in claims), key=_first, reverse=True), key=_first):
-        tied = [claim for _, claim in run]
-        settled += tied if len(tied) == 1 else _settle(tied)
-    return settled
+    ranked = sorted([(_rank(claim, listed), claim) for claim in claims], key=_first, reverse=True)
+    return _settled(ranked, (_where, _all_else))
 
 
 def listed_locations(claims: Iterable[Verified]) -> frozenset[tuple[str, str]]:
     """(origin, location) of everything that an index among `claims` points to: the item's folder, or a file right in it."""
     listings = [claim.sighting for claim in claims if claim.sighting.standing is Standing.LISTING]
+    if not listings:
+        return frozenset()
     files = ((listing.origin, listing.location) for listing in listings)
     folders = ((listing.origin, listing.location.rpartition("/")[0]) for listing in listings)
     return frozenset((*files, *folders))
@@ -69,39 +68,63 @@ def trees_by_manifest(claims: Iterable[Verified]) -> dict[str, str]:
     return trees
 
 
-def _head(claim: Verified, listed: frozenset[tuple[str, str]]) -> tuple[Any, ...]:
+def _settled(keyed: Sequence[Keyed], finer: tuple[Callable[[Verified], Any], ...]) -> list[Verified]:
+    """The claims of a sorted sequence, runs of equal keys ordered by the next finer key; at the end, one of each."""
+    settled: list[Verified] = []
+    start = 0
+    for end in range(1, len(keyed) + 1):
+        if end < len(keyed) and keyed[end][0] == keyed[start][0]:
+            continue
+        tied = [claim for _, claim in keyed[start:end]]
+        if len(tied) == 1:
+            settled += tied
+        elif finer:
+            settled += _settled(sorted([(finer[0](claim), claim) for claim in tied], key=_first), finer[1:])
+        else:
+            settled += _distinct(tied)
+        start = end
+    return settled
+
+
+def _rank(claim: Verified, listed: frozenset[tuple[str, str]]) -> tuple[Any, ...]:
+    """Higher is better."""
     sighting = claim.sighting
     return (
         STANDING_RANK[sighting.standing],
         claim.trust.rank,
-        (sighting.origin, sighting.location) in listed,
+        bool(listed) and (sighting.origin, sighting.location) in listed,
         compare_key(sighting.item.version),
         sighting.seq,
     )
 
 
-def _tail(claim: Verified) -> tuple[Any, ...]:
+def _where(claim: Verified) -> tuple[Any, ...]:
+    """Lower is better, from here on."""
     sighting = claim.sighting
-    evidence, place = sighting.evidence, sighting.place
+    place = sighting.place
     return (
-        *(place.count("/"), len(place), place, sighting.principal, sighting.origin, sighting.source, sighting.location),
-        *(-sighting.seen_at, -sighting.expires_at, sighting.item.version, sighting.digest, sighting.manifest_digest),
-        *(sighting.size, sighting.files, claim.status, sighting.status, not claim.proven, claim.reasons),
-        *(sighting.standing, claim.trust, sighting.seq, claim.below_floor),
-        *(evidence.channel, evidence.key, evidence.owner, evidence.commit, evidence.relayed_by),
+        place.count("/"),
+        len(place),
+        place,
+        sighting.origin,
+        sighting.source,
+        sighting.principal,
+        -sighting.seen_at,
     )
 
 
-def _settle(tied: list[Verified]) -> list[Verified]:
-    """Order claims of equal rank by everything else: first by where and when, then by what the item says."""
-    settled: list[Verified] = []
-    for _, run in groupby(sorted(((_tail(c), c) for c in tied), key=_first), key=_first):
-        settled += _distinct([claim for _, claim in run])
-    return settled
+def _all_else(claim: Verified) -> tuple[Any, ...]:
+    sighting = claim.sighting
+    evidence = sighting.evidence
+    return (
+        *(sighting.location, -sighting.expires_at, sighting.item.version, sighting.digest, sighting.manifest_digest),
+        *(sighting.size, sighting.files, claim.status, sighting.status, not claim.proven, claim.reasons),
+        *(claim.below_floor, evidence.channel, evidence.key, evidence.owner, evidence.commit, evidence.relayed_by),
+    )
 
 
 def _distinct(tied: list[Verified]) -> list[Verified]:
-    """One of each."""
+    """One of each, in the order of all that the item says."""
     if len(tied) == 1:
         return tied
     by_text = {_whole_text(claim): claim for claim in tied}
