@@ -75,6 +75,7 @@ def test_r2_what_is_not_proven_never_speaks_for_an_owned_name(evidence: Evidence
     policy = replace(POLICY, pins=(("skill:x", KNOWN),))
     forged = saying(KNOWN, version="9.9", evidence=replace(evidence, key=evidence.key and "UNKNOWN"))
     assert merged(forged, policy=policy) is None
+    assert merged(forged, saying(STRANGER), policy=policy) is None
     entry = entry_of(saying(KNOWN), forged, policy=policy)
     assert entry.chosen.version == "1.0"
     assert [release.version for release in entry.others] == ["9.9"]
@@ -176,6 +177,20 @@ def test_r7_without_a_tree_digest_nobody_else_may_deliver() -> None:
     assert kinds(entry) == [(ConflictKind.OTHER_PRINCIPAL, STRANGER)]
 
 
+def test_r7_claims_without_any_digest_join_only_what_can_be_checked() -> None:
+    light = {"digest": "", "manifest_digest": "m"}
+    for fields in ({"digest": ""}, light):
+        entry = entry_of(saying(OFFICIAL, **fields), saying(STRANGER, **fields))
+        assert len(entry.chosen.claims) == 1 and kinds(entry) == [(ConflictKind.OTHER_PRINCIPAL, STRANGER)]
+        checked = entry_of(saying(OFFICIAL, manifest_digest="m"), saying(STRANGER, **fields))
+        assert len(checked.chosen.claims) == 2 and checked.conflicts == ()
+
+
+def test_a_signature_of_a_stranger_comes_before_hearsay() -> None:
+    entry = entry_of(saying("a:first by name", version="9.9"), saying(UNKNOWN))
+    assert entry.chosen.principal == UNKNOWN and not entry.ambiguous
+
+
 def test_two_equals_are_ambiguous_until_one_is_pinned() -> None:
     mine, yours = saying(COMMUNITY, version="1.0"), saying(RIVAL, version="9.9")
     entry = entry_of(mine, yours)
@@ -228,6 +243,9 @@ def test_a_listing_alone_is_shown_and_not_installed() -> None:
     listing = saying(standing=Standing.LISTING, digest="", place="skill-index.yaml")
     entry = entry_of(listing)
     assert not entry.chosen.installable and entry.conflicts == ()
+    with_checksum = replace(listing, digest=digest(5))
+    assert entry_of(with_checksum).chosen.digest == ""
+    assert entry_of(with_checksum, saying(digest="")).chosen.digest == ""
 
 
 def test_r9_no_field_is_mixed() -> None:
