@@ -217,6 +217,8 @@ class Beacon:
 
     def next_timeout(self) -> float:
         """Loop seconds at which `tick` and `datagrams_to_send` want to be called."""
+        if self._closing:
+            return self._schedule.next_at()
         return min(self._last_tick + TICK, self._schedule.next_at(), self.peers.next_deadline())
 
     def events(self) -> list[Event]:

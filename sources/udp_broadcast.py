@@ -1,0 +1,250 @@
+"""Source `udp_broadcast`: finds agents on the local network, with the capabilities and scenes they announce.
+
+Guide 3.1, WIRE 3.1-3.2, LAN.md. The decisions are in `protocol.beacon`; this file joins them to sockets and to time. What a
+peer signed is its own word about itself (`Channel.SIGNED`), everything else is hearsay: an address hint. One peer is one
+place; when it leaves, its place is empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from protocol.beacon import Beacon
+from protocol.items import Survey
+from protocol.lan_admission import Floor
+from protocol.lan_events import (
+    PORT,
+    BeaconConfig,
+    Event,
+    Interface,
+    Offer,
+    Outgoing,
+    PeerAppeared,
+    PeerChanged,
+    PeerHeard,
+    PeerLeft,
+    PeerReturned,
+    PeerSuspected,
+)
+from protocol.lan_extension import INSTANCE_BYTES, Seal
+from protocol.query import Query
+from protocol.refs import Kind
+from sources.base import Emit
+from sources.lan_reports import ORIGIN, gone_reading, peer_reading, place_of
+from sources.ports import Context
+
+SOURCE = "udp_broadcast"
+QUIET = 0.35  # seconds without a new peer after which a search has heard everybody
+DIALECT_PORTS = {"B": 1900, "D": 9001, "F": 8888, "G": 37021}
+
+
+class Config(BaseModel):
+    """Section `sources.udp_broadcast` of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    port: int = Field(default=PORT, ge=1, le=65_535, description="UDP port everybody shares")
+    interval: float = Field(default=5.0, ge=1, le=300, description="seconds between announcements")
+    watch_interval: float = Field(default=2.0, ge=1, le=300, description="the same while somebody looks at the network")
+    wait_s: float = Field(default=5.0, gt=0, le=60, description="seconds a search waits for late answers at most")
+    interfaces: tuple[str, ...] = Field(default=(), description="names or patterns of interfaces; empty chooses")
+    seeds: tuple[str, ...] = Field(default=(), description="addresses (host IP or IP:port) to ask in other subnets")
+    networks: tuple[str, ...] = Field(default=(), description="further subnets (CIDR) whose questions are answered")
+    raw_text: bool = Field(default=False, description="send the documented raw text; it kills Java receivers")
+    dialects: bool = Field(default=False, description="also listen on the ports of the other Java dialects")
+
+    @property
+    def beacon(self) -> BeaconConfig:
+        """The same for the machine."""
+        pairs = (seed.rpartition(":") if seed.count(":") == 1 else (seed, ":", str(self.port)) for seed in self.seeds)
+        return BeaconConfig(
+            port=self.port,
+            interval=self.interval,
+            watch_interval=self.watch_interval,
+            raw_text=self.raw_text,
+            seeds=tuple((ip, int(port)) for ip, _, port in pairs),
+            networks=self.networks,
+        )
+
+    @property
+    def ears(self) -> tuple[int, ...]:
+        """Further ports to listen on."""
+        return tuple(DIALECT_PORTS.values()) if self.dialects else ()
+
+
+class Sockets(Protocol):
+    """What this source needs of `node/io/datagrams.py`."""
+
+    problem: str
+
+    def open(self, listener: Provider) -> None: ...
+    def close(self) -> None: ...
+    def send(self, out: Outgoing) -> None: ...
+    def look(self) -> None: ...
+
+
+class Ports(Protocol):
+    """What this source needs of the node: sockets, its key as a seal, what it offers, and what it remembers."""
+
+    @property
+    def context(self) -> Context: ...
+    def lan_sockets(self, port: int, only: Sequence[str], ears: Sequence[int]) -> Sockets: ...
+    def lan_seal(self) -> tuple[Seal, str]: ...
+    def lan_offer(self) -> Offer: ...
+    def lan_memory(self) -> tuple[Mapping[str, Floor], Sequence[tuple[str, int]]]:
+        """Floors and addresses kept from the last run."""
+
+
+class Provider:
+    """Source `udp_broadcast`. `beacon` is the machine while the source runs; `on_event` is told everything it says."""
+
+    name: ClassVar[str] = SOURCE
+    priority: ClassVar[int] = 100
+    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.AGENT, Kind.CAPABILITY, Kind.SCENE})
+    pushes: ClassVar[bool] = True
+    delivers: ClassVar[bool] = False
+
+    def __init__(self, config: Config, ports: Ports) -> None:
+        self._config, self._ports, self._context = config, ports, ports.context
+        self._sockets = ports.lan_sockets(config.port, config.interfaces, config.ears)
+        self._emits: list[Emit] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._newest = 0.0
+        self.beacon: Beacon | None = None
+        self.on_event: Callable[[Event], None] = lambda event: None
+
+    async def run(self, emit: Emit) -> None:
+        """Announce and listen until cancelled, then say goodbye."""
+        async with self._session(emit):
+            await asyncio.Event().wait()
+
+    async def search(self, query: Query, emit: Emit) -> None:
+        """Ask everybody, report as answers come, and end when nobody new was heard for a moment."""
+        clock = self._context.clock
+        async with self._session(emit) as beacon:
+            beacon.watch(self._config.wait_s, clock.loop())
+            self._pump()
+            wall = clock.wall()
+            for peer in beacon.peers:
+                emit(peer_reading(SOURCE, peer, wall))
+            self._newest = clock.loop()
+            end = clock.loop() + self._config.wait_s
+            while (now := clock.loop()) < end and now < self._newest + QUIET:
+                await clock.sleep(min(end, self._newest + QUIET) - now)
+            places = frozenset(place_of(peer) for peer in beacon.peers)
+            emit(Survey(SOURCE, ORIGIN, clock.wall(), places))
+
+    # --- Listener ----------------------------------------------------------------------------------------------------
+
+    def datagram(self, data: bytes, ip: str, port: int, iface: str) -> None:
+        """A socket heard something."""
+        if self.beacon is not None:
+            self.beacon.receive(data, ip, port, iface, self._context.clock.loop())
+
+    def drained(self) -> None:
+        """All that had come was heard: answer."""
+        self._pump()
+
+    def interfaces(self, interfaces: tuple[Interface, ...]) -> None:
+        """The usable addresses changed."""
+        if self.beacon is not None:
+            self.beacon.set_interfaces(interfaces, self._context.clock.loop())
+            self._pump()
+
+    def offer(self) -> None:
+        """What this node offers changed."""
+        if self.beacon is not None:
+            self.beacon.offer(self._ports.lan_offer(), self._context.clock.loop())
+            self._pump()
+
+    @property
+    def problem(self) -> str:
+        """A stable code when only half of it works (`lan.port_taken`), else ""."""
+        return self._sockets.problem
+
+    # --- Private steps -----------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _session(self, emit: Emit) -> AsyncIterator[Beacon]:
+        """The beacon, shared by `run` and searches; whoever comes first opens, whoever leaves last says goodbye."""
+        self._emits.append(emit)
+        try:
+            yield self.beacon or self._open()
+        finally:
+            self._emits.remove(emit)
+            if not self._emits:
+                await self._close()
+
+    def _open(self) -> Beacon:
+        clock, random = self._context.clock, self._context.random
+        seal, key = self._ports.lan_seal()
+        floors, remembered = self._ports.lan_memory()
+        self.beacon = beacon = Beacon(
+            self._config.beacon,
+            self._ports.lan_offer(),
+            seal,
+            key,
+            random.randbytes(INSTANCE_BYTES),
+            random,
+            now=clock.loop(),
+            wall=clock.wall(),
+            floors=floors,
+            remembered=remembered,
+        )
+        self._sockets.open(self)
+        return beacon
+
+    async def _close(self) -> None:
+        beacon, clock = self.beacon, self._context.clock
+        if beacon is None:
+            return
+        beacon.close(clock.loop())
+        while not beacon.closed:
+            self._pump()
+            await clock.sleep(max(0.001, beacon.next_timeout() - clock.loop()) if not beacon.closed else 0)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.beacon = None
+        self._sockets.close()
+
+    def _pump(self) -> None:
+        """Let time pass, send what is due, report what happened, and be called again in time."""
+        beacon, clock = self.beacon, self._context.clock
+        if beacon is None:
+            return
+        now = clock.loop()
+        if beacon.next_timeout() <= now:
+            beacon.tick(now, clock.wall())
+        for out in beacon.datagrams_to_send(now):
+            self._sockets.send(out)
+        for event in beacon.events():
+            self._report(event, now)
+        if self._timer is not None:
+            self._timer.cancel()
+        if not beacon.closed:
+            self._timer = asyncio.get_running_loop().call_at(beacon.next_timeout(), self._pump)
+
+    def _report(self, event: Event, now: float) -> None:
+        wall = self._context.clock.wall()
+        if isinstance(event, PeerLeft):
+            reading = gone_reading(SOURCE, event.peer, wall)
+        elif isinstance(event, PeerAppeared | PeerReturned | PeerChanged | PeerHeard | PeerSuspected):
+            reading = peer_reading(SOURCE, event.peer, wall)
+            if isinstance(event, PeerAppeared):
+                self._newest = now
+        else:
+            reading = None
+        for emit in self._emits if reading is not None else ():
+            assert reading is not None
+            emit(reading)
+        self.on_event(event)
+
+
+def make(config: Config, ports: Ports) -> Provider:
+    """The factory named in the table of sources."""
+    return Provider(config, ports)
