@@ -60,7 +60,7 @@ class LabUnavailable(Exception):
 
 
 def why_not() -> str:
-    """"" when a lab can be built here, else the reason."""
+    """ "" when a lab can be built here, else the reason."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     if shutil.which("ip") is None or shutil.which("tc") is None:
@@ -112,7 +112,9 @@ class NetLab:
         self._add_namespace(self._switch)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for process in self._processes:
             _end(process)
         for name in [host.namespace for host in self.hosts.values()] + [self._switch]:
@@ -144,7 +146,9 @@ class NetLab:
         router = self.hosts[name] = Host(name, self.prefix + name)
         self._add_namespace(router.namespace)
         for lan in lans:
-            taken = sum(1 for other in self.hosts.values() if lan in other.plugs and int(other.plugs[lan].split(".")[3]) < 11)
+            taken = sum(
+                1 for other in self.hosts.values() if lan in other.plugs and int(other.plugs[lan].split(".")[3]) < 11
+            )
             self._plug(router, lan, 1 + taken)
         self.run(name, ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
         return router
@@ -240,7 +244,11 @@ def _loss_commands(device: str, percent: float) -> list[list[str]]:
 
 def _batch(namespace: str, lines: Sequence[str]) -> None:
     done = subprocess.run(
-        ["ip", "-n", namespace, "-batch", "-"], input="\n".join(lines) + "\n", text=True, capture_output=True, check=False
+        ["ip", "-n", namespace, "-batch", "-"],
+        input="\n".join(lines) + "\n",
+        text=True,
+        capture_output=True,
+        check=False,
     )
     if done.returncode:
         raise LabUnavailable(f"{namespace}: {done.stderr.strip()}")

@@ -1,0 +1,163 @@
+"""Real sockets in network namespaces: discovery, goodbye, crash, partition, loss, shared hosts. One process is all hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from node.io.datagrams import LanSockets
+from protocol.lan_events import Event, PeerLeft
+from protocol.peers import PeerState
+from scenarios.netns import NetLab, sweep, why_not
+from sources.udp_broadcast import Config, Provider, make
+from tests.fakes.lan_ports import LanPorts
+
+pytestmark = [pytest.mark.netns, pytest.mark.skipif(bool(why_not()), reason=why_not() or "netns")]
+
+
+class Node:
+    """One node of the story, with what it saw."""
+
+    def __init__(self, lab: NetLab, host: str, number: int, group: asyncio.TaskGroup) -> None:
+        self.sockets = LanSockets(within=lambda: lab.inside(host))
+        ports = LanPorts(number, lambda: self.sockets, name=host)
+        self.key, self.events, self._loop = ports.seal.key, [], asyncio.get_running_loop()
+        self.provider: Provider = make(Config(), ports)
+        self.provider.on_event = self._saw
+        self.started = self._loop.time()
+        self.task = group.create_task(self.provider.run(lambda report: None))
+
+    def _saw(self, event: Event) -> None:
+        self.events.append((self._loop.time(), event))
+
+    def knows(self, other: Node) -> bool:
+        beacon = self.provider.beacon
+        peer = beacon.peers.get(other.key) if beacon else None
+        return peer is not None and peer.state is PeerState.FRESH
+
+
+async def until(done: Callable[[], bool], seconds: float) -> float:
+    """How long it took until `done()`; fails after `seconds`."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    while not done():
+        assert loop.time() - start < seconds, f"not within {seconds} s"
+        await asyncio.sleep(0.002)
+    return loop.time() - start
+
+
+def all_know(nodes: list[Node]) -> bool:
+    return all(a.knows(b) for a in nodes for b in nodes if a is not b)
+
+
+@pytest.fixture
+def lab() -> Iterator[NetLab]:
+    with NetLab() as lab:
+        lab.lan("l", "10.77.1.0/24")
+        yield lab
+
+
+@asynccontextmanager
+async def office(lab: NetLab, count: int) -> AsyncIterator[tuple[list[Node], asyncio.TaskGroup]]:
+    hosts = [lab.host(f"h{number}", "l").name for number in range(count)]
+    async with asyncio.TaskGroup() as group:
+        nodes = [Node(lab, host, number, group) for number, host in enumerate(hosts)]
+        try:
+            yield nodes, group
+        finally:
+            for node in nodes:
+                node.task.cancel()
+
+
+async def test_ten_nodes_find_each_other_and_a_newcomer_is_seen_at_once(lab: NetLab) -> None:
+    async with office(lab, 10) as (nodes, group):
+        assert await until(lambda: all_know(nodes), 1.0) < 1.0
+        lab.host("late", "l")
+        late = Node(lab, "late", 99, group)
+        nodes.append(late)
+        assert await until(lambda: all_know(nodes), 0.5) < 0.5
+
+
+async def test_a_goodbye_is_seen_at_once_and_a_crash_within_eight_seconds(lab: NetLab) -> None:
+    async with office(lab, 4) as (nodes, _):
+        await until(lambda: all_know(nodes), 2.0)
+        nodes[3].task.cancel()
+        await until(lambda: not nodes[0].knows(nodes[3]), 0.1)
+        assert any(isinstance(event, PeerLeft) and event.peer.reason == "goodbye" for _, event in nodes[0].events)
+        lab.link("h2", "down")
+        await until(lambda: not nodes[0].knows(nodes[2]) and not nodes[1].knows(nodes[2]), 8.0)
+
+
+async def test_a_healed_partition_is_whole_within_two_seconds(lab: NetLab) -> None:
+    async with office(lab, 6) as (nodes, _):
+        await until(lambda: all_know(nodes), 2.0)
+        lab.split("l", ["h3", "h4", "h5"])
+        await until(lambda: not any(a.knows(b) for a in nodes[:3] for b in nodes[3:]), 9.0)
+        lab.heal("l")
+        await until(lambda: all_know(nodes), 2.0)
+
+
+async def test_a_third_of_the_frames_may_be_lost(lab: NetLab) -> None:
+    async with office(lab, 3) as (nodes, group):
+        for number in range(3):
+            lab.loss(f"h{number}", 30)
+        lab.host("late", "l")
+        late = Node(lab, "late", 99, group)
+        nodes.append(late)
+        await until(lambda: all_know(nodes), 12.0)
+
+
+async def test_two_nodes_on_one_host_do_not_take_each_others_mail(lab: NetLab) -> None:
+    async with office(lab, 2) as (nodes, group):
+        nodes.append(Node(lab, "h0", 50, group))
+        await until(lambda: all_know(nodes), 1.0)
+
+
+async def test_a_taken_port_means_speaking_only(lab: NetLab) -> None:
+    lab.host("busy", "l")
+    with lab.inside("busy"), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as java:
+        java.bind(("", 48888))
+        async with office(lab, 2) as (nodes, group):
+            busy = Node(lab, "busy", 77, group)
+            nodes.append(busy)
+            await until(lambda: all_know(nodes), 1.0)
+            assert busy.provider.problem == "lan.port_taken"
+
+
+async def test_an_interface_that_comes_late_is_noticed(lab: NetLab) -> None:
+    async with office(lab, 2) as (nodes, _):
+        await until(lambda: all_know(nodes), 1.0)
+        subprocess.run(lab.argv("h1", ["ip", "addr", "flush", "dev", "eth0"]), check=True)
+        subprocess.run(lab.argv("h1", ["ip", "addr", "add", "10.77.1.99/24", "brd", "+", "dev", "eth0"]), check=True)
+
+        def moved() -> bool:
+            beacon = nodes[0].provider.beacon
+            peer = beacon.peers.get(nodes[1].key) if beacon else None
+            return peer is not None and peer.addresses[0].ip == "10.77.1.99"
+
+        await until(moved, 2.0)
+
+
+async def test_hosts_without_ipv4_find_each_other(lab: NetLab) -> None:
+    for number in range(2):
+        host = lab.host(f"six{number}", "l").name
+        lab.run(host, ["ip", "addr", "flush", "dev", "eth0", "scope", "global"])
+    async with asyncio.TaskGroup() as group:
+        nodes = [Node(lab, f"six{number}", number, group) for number in range(2)]
+        await until(lambda: all_know(nodes), 5.0)
+        for node in nodes:
+            node.task.cancel()
+
+
+def test_what_a_killed_run_leaves_behind_is_swept() -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    name = f"ood-{dead.pid}-0-left"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    assert name in sweep() and not Path(f"/run/netns/{name}").exists()
