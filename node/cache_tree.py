@@ -102,6 +102,7 @@ class _Writer:
         self._after: dict[str, Kept] = {}
         self._listed: dict[Kind, list[tuple[str, Document]]] = {kind: [] for kind in PLACES}
         self._origins: set[tuple[str, str]] = set()
+        self._touched: set[str] = set()  # folders whose index may have to be written
         self._written = self._skipped = 0
         for folder in (cache, *(cache / place.folder for place in PLACES.values())):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -157,6 +158,7 @@ class _Writer:
                 (folder / file).unlink(missing_ok=True)
         self._after[folder.parent.name + "/" + folder.name] = Kept(fingerprint, sum(map(len, files.values())))
         self._written += 1
+        self._touched.add(place.folder)
         return True
 
     def _prune(self) -> int:
@@ -167,6 +169,7 @@ class _Writer:
             folder = self._cache / name
             for place in PLACES.values():
                 if name.startswith(place.folder + "/"):
+                    self._touched.add(place.folder)
                     _remove(folder, (place.file, place.text, PROVENANCE))
         return len(gone)
 
@@ -184,6 +187,8 @@ class _Writer:
         for kind, rows in self._listed.items():
             place = PLACES[kind]
             target = self._cache / place.folder / place.listing
+            if target.exists() and place.folder not in self._touched:
+                continue
             if not _is_ours(target):
                 target.replace(target.with_name(place.listing.replace("-index.", "-index.foreign.")))
             if kind is Kind.AGENT and not rows:

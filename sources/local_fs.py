@@ -165,7 +165,7 @@ class Provider:
             problems, look = ((missing,), Look(root.path, blind=("",))) if root.named else ((), look)
         if problems or _ROOT in known:
             emit(Reading(self.name, root.origin, _ROOT, at, problems=problems))
-        files = [file for file in look.files if self._is_foreign(root, file)]
+        files = self._not_ours(root, look.files)
         places = await self._read_changed(root, files, known, at, emit)
         if problems:
             places.add(_ROOT)
@@ -176,10 +176,13 @@ class Provider:
             if not any(folder == "" or place.startswith(folder + "/") for folder in look.blind):
                 emit(Reading(self.name, root.origin, place, at))
 
-    def _is_foreign(self, root: Root, file: FoundFile) -> bool:
-        """False for files below this node's home, which have roots of their own."""
+    def _not_ours(self, root: Root, files: Sequence[FoundFile]) -> Sequence[FoundFile]:
+        """Without the files of this node's home, which has roots of its own, should it lie inside this one."""
         home = self._context.home.absolute()
-        return root.path == home or root.path.is_relative_to(home) or home not in (root.path / file.path).parents
+        if home == root.path or not home.is_relative_to(root.path):
+            return files
+        prefix = home.relative_to(root.path).as_posix() + "/"
+        return [file for file in files if not file.path.startswith(prefix)]
 
     async def _read_changed(
         self, root: Root, files: Sequence[FoundFile], known: Mapping[str, str], at: float, emit: Emit

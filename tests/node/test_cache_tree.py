@@ -79,8 +79,8 @@ def test_the_layout_of_the_guide_in_forms_that_can_be_read(tmp_path: Path) -> No
     assert set(snapshot(tmp_path)) == {
         "scenes/scene-index.yaml", "scenes/item-0/scene.yaml", "scenes/item-0/scene.md", "scenes/item-0/provenance.yaml",
         "capabilities/cap-index.yaml", "capabilities/item-1/cap.yaml", "capabilities/item-1/cap.md",
-        "capabilities/item-1/provenance.yaml", "skills/skill-index.yaml", "skills/item-2/skill.yaml", "skills/item-2/skill.md",
-        "skills/item-2/provenance.yaml", "agents/agent-index.yaml", "agents/item-3/agent.yaml", "agents/item-3/agent.md",
+        "capabilities/item-1/provenance.yaml", "skills/skill-index.yaml", "skills/item-2/skill.yaml",
+        "skills/item-2/provenance.yaml", "agents/agent-index.yaml", "agents/item-3/agent.yaml",
         "agents/item-3/provenance.yaml", "state.json",
     }  # fmt: skip
     for path, data in snapshot(tmp_path).items():
@@ -148,7 +148,7 @@ def test_files_of_others_are_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "skills/skill-index.yaml").write_text("skills: []\n")
     (tmp_path / "skills/other").mkdir()
     (tmp_path / "skills/other/skill.jar").write_bytes(b"PK")
-    assert write_cache(tmp_path, rows(4), {}, NOW).skipped == 1
+    assert write_cache(tmp_path, rows(8), {}, NOW).skipped == 1
     clear_cache(tmp_path)
     assert mine.read_text() == "id: item-2\n"
     assert (tmp_path / "skills/skill-index.foreign.yaml").read_text() == "skills: []\n"

@@ -225,6 +225,15 @@ async def test_other_layouts(bench: Bench) -> None:
     assert found["skill:mvp"].standing is Standing.COPY
 
 
+async def test_the_home_inside_a_named_folder_is_not_read_twice(bench: Bench) -> None:
+    home = bench.ports.context.home
+    put(home, "skills/x/skill.yaml", SKILL.format(id="x", version="1"))
+    put(home, "installed/s/skills/y/skill.yaml", SKILL.format(id="installed", version="1"))
+    provider = make(Config(folders=(home.parent,), agent_folders=False), bench.ports)
+    await provider.search(Query(), bench.listener.emit)
+    assert [(s.item.id, s.origin) for s in bench.listener.sightings()] == [("x", home.as_uri())]
+
+
 # --- Junk -----------------------------------------------------------------------------------------------------------
 async def test_hostile_folder(bench: Bench, tmp_path: Path) -> None:
     bench.skill("good/skill.yaml", "good")
