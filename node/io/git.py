@@ -61,7 +61,8 @@ class GitMirrors:
             async with self._locked(url) as mirror:
                 if not _exists(mirror):
                     await self._tree_of(mirror, url, commit)
-                found = await self._read(mirror, oids, most)
+                # One pack: trees only, as a rule. Asking git first what is there would be a command for nothing.
+                found = await self._read(mirror, oids, most) if len(_packs(mirror)) > 1 else {}
                 missing = [oid for oid in dict.fromkeys(oids) if oid not in found]
                 if missing:
                     wanted = "".join(f"{oid}\n" for oid in missing).encode("ascii")
@@ -150,8 +151,9 @@ class GitMirrors:
             return await _read_batch(output, most)
 
     def _fits(self, mirror: Path) -> bool:
-        sizes = [entry.stat().st_size for entry in os.scandir(mirror / "objects" / "pack") if entry.is_file()]
-        return sum(sizes) <= self._bounds.mirror_bytes and len(sizes) <= 3 * limits.GIT_MIRROR_PACKS
+        packs = _packs(mirror)
+        size = sum(pack.stat().st_size for pack in packs)
+        return size <= self._bounds.mirror_bytes and len(packs) <= limits.GIT_MIRROR_PACKS
 
     @contextmanager
     def _new_mirror(self, name: str, commit: str) -> Iterator[Path]:
@@ -210,6 +212,10 @@ def _error_of(failed: GitFailedError, url: RepoUrl, bounds: GitBounds) -> OoderE
     if failed.too_large:
         return DataError("git.too_large", url=str(url), limit=bounds.pack_bytes // limits.MIB)
     return UnavailableError("git.unreachable", url=str(url), reason=failed.reason)
+
+
+def _packs(mirror: Path) -> list[Path]:
+    return [path for path in (mirror / "objects" / "pack").iterdir() if path.suffix == ".pack"]
 
 
 def _exists(path: Path) -> bool:

@@ -223,6 +223,14 @@ async def test_a_dead_repository_hurts_nobody_and_keeps_what_it_had(tmp_path: Pa
     before = here.commands
     await here.look()
     assert here.commands == before + 2
+    other.path.rename(tmp_path / "gone")
+    await here.look()
+    (tmp_path / "gone").rename(other.path)
+    other.commit({"b/skill.yaml": skill("b", "0.1.0")}, rewrite=True)
+    await here.look()
+    assert [problem.code for problem in here.heard.problems()] == ["git.history_rewritten"], (
+        "a failure forgets no commit"
+    )
 
 
 async def test_a_pinned_commit_asks_nobody(tmp_path: Path, repository: MadeRepository) -> None:

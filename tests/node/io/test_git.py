@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from node.io.git_process import GitProcess
 from protocol.errors import DataError, IntegrityError, NotFoundError, OoderError, StorageError, UnavailableError
 from protocol.git_rules import SCHEMES, RepoUrl, Tip, mirror_name, parse_url
 from sources.ports import GitBounds
+from tests.fakes.git_daemon import git_daemon
 from tests.fakes.git_repository import MadeRepository
 
 SKILL = "id: a\nversion: 1.0.0\n"
@@ -56,7 +58,7 @@ async def test_a_first_look_takes_five_commands_and_the_second_one(tmp_path: Pat
     assert set(tree.folders) == {"skills", "skills/a"}
     oid = tree.files["skills/a/skill.yaml"].oid
     assert await mirrors.blobs(url, commit, [oid], 100) == {oid: SKILL.encode()}
-    assert mirrors.process.started == (6 if filters else 4)
+    assert mirrors.process.started == 5
 
     before = mirrors.process.started
     assert await mirrors.tip(url, "") == tip
@@ -159,6 +161,19 @@ async def test_two_looks_at_once_do_not_disturb_each_other(tmp_path: Path, repos
     )
 
 
+async def test_over_the_network_only_what_is_wanted_travels(tmp_path: Path, mirrors: GitMirrors) -> None:
+    repository = MadeRepository(tmp_path / "served" / "repo")
+    repository.commit({"a/skill.yaml": SKILL, "a/big.bin": os.urandom(2_000_000)})
+    with git_daemon(tmp_path / "served") as address:
+        url = parse_url(f"{address}/repo", SCHEMES)
+        tree = await mirrors.tree(url, await tip_of(mirrors, url))
+        oid = tree.files["a/skill.yaml"].oid
+        assert await mirrors.blobs(url, tree.commit, [oid], 100) == {oid: SKILL.encode()}
+    held = sum(path.stat().st_size for path in (tmp_path / "home").rglob("*") if path.is_file())
+    assert held < 50_000
+    assert await mirrors.tree(url, Tip(tree.commit, "")) == tree, "what is here is here, also without the server"
+
+
 # --- Hosts that do not answer ---------------------------------------------------------------------------------------
 async def test_a_dead_host_is_unreachable_at_once(mirrors: GitMirrors) -> None:
     for text in ("git://127.0.0.1:1/x", "https://127.0.0.1:1/x", "file:///nowhere/repo"):
@@ -168,17 +183,34 @@ async def test_a_dead_host_is_unreachable_at_once(mirrors: GitMirrors) -> None:
         assert caught.value.params["reason"] != "git gave no reason"
 
 
-async def test_a_silent_host_costs_its_own_time_and_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scheme", ["git", "https"])
+async def test_a_silent_host_costs_its_own_time_and_leaves_no_process(tmp_path: Path, scheme: str) -> None:
     mirrors = GitMirrors(tmp_path / "home", GitBounds(tip_s=0.3))
     server = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(5), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     start = time.monotonic()
     with pytest.raises(UnavailableError) as caught:
-        await mirrors.tip(parse_url(f"git://127.0.0.1:{port}/x", SCHEMES), "")
+        await mirrors.tip(parse_url(f"{scheme}://127.0.0.1:{port}/x", SCHEMES), "")
     assert caught.value.code == "git.timeout"
     assert time.monotonic() - start < 2
+    for _ in range(100):
+        if not (left := _processes_mentioning(f"127.0.0.1:{port}")):
+            break
+        await asyncio.sleep(0.01)
     server.close()
-    assert not _processes_mentioning(f"127.0.0.1:{port}")
+    assert left == [], "helpers of git end with it"
+
+
+async def test_a_mirror_in_use_elsewhere_is_waited_for(tmp_path: Path, repository: MadeRepository) -> None:
+    repository.commit({"a": "1"})
+    mirrors, url = GitMirrors(tmp_path / "home", GitBounds(transfer_s=0.2)), url_of(repository)
+    tip = await tip_of(mirrors, url)
+    with (tmp_path / "home" / mirror_name(url)).with_suffix(".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UnavailableError) as caught:
+            await mirrors.tree(url, tip)
+    assert caught.value.code == "git.busy"
+    assert "a" in (await GitMirrors(tmp_path / "home").tree(url, tip)).files
 
 
 def _processes_mentioning(text: str) -> list[str]:
@@ -356,7 +388,24 @@ async def test_nothing_of_the_user_reaches_git(tmp_path: Path, canary: Path, mon
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
     process = GitProcess(tmp_path, GitBounds())
     https = process.environment(parse_url("https://h/a"))
-    assert https["GIT_ALLOW_PROTOCOL"] == "https"
+    assert https == {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "XDG_CONFIG_HOME": str(tmp_path),
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "/bin/false",
+        "SSH_ASKPASS": "/bin/false",
+        "GIT_PROTOCOL_FROM_USER": "0",
+        "GIT_ALLOW_PROTOCOL": "https",
+        "GIT_LFS_SKIP_SMUDGE": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
     assert "SSH_AUTH_SOCK" not in https
     assert str(canary) not in " ".join(https.values())
     assert "LD_PRELOAD" not in https
