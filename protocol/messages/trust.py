@@ -123,6 +123,9 @@ RECORDS: dict[str, Message] = {
         "the record about {name} wants to live {days} days, longer than allowed",
         "关于 {name} 的记录要求有效 {days} 天，超过允许的时长",
     ),
+    "record.not_taken_over": Message(
+        "the new key {key} did not sign that it takes over", "新密钥 {key} 未签名确认接管"
+    ),
     "record.cannot_sign": Message(
         "a record about {name} cannot be signed: {reason}", "无法签署关于 {name} 的记录：{reason}"
     ),
