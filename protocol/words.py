@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from protocol import limits
 from protocol.errors import UsageError
 
-_CJK = re.compile(
-    "([\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff])"
-)
+_HAN = "[\u3005\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+_CJK = re.compile(_HAN)
+_CJK_EDGE = re.compile(f"(?<={_HAN})|(?={_HAN})")
 _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ue000-\uf8ff\ufeff]")
 _LATIN_END = re.compile(rf"[0-9a-z]{{{limits.PREFIX_CHARS},}}\Z")
 _STARS = re.compile(r"\*+")
@@ -56,7 +56,7 @@ def fold(text: str) -> str:
 def spaced(text: str) -> str:
     """Folded text in which every CJK character is a word of its own: what goes into a full-text index."""
     folded = fold(text)
-    return folded if folded.isascii() else " ".join(_CJK.sub(r" \1 ", folded).split())
+    return folded if folded.isascii() else " ".join(_CJK_EDGE.sub(" ", folded).split())
 
 
 def read_words(text: str) -> Words:

@@ -13,8 +13,11 @@ from protocol.item_json import decode_sighting, encode_sighting, read_json, writ
 from protocol.items import Channel, Reading, Sighting
 
 Row = tuple[object, ...]
-COLUMNS = "s.sighting_n, s.seen_at, s.expires_at, o.source, o.origin, p.place, s.claim"
-"""What `decode_row` reads, from sightings s, places p, origins o."""
+COLUMNS = "s.sighting_n, s.seen_at, s.expires_at, o.source, o.origin, p.place, d.claim"
+"""What `decode_row` reads, from sightings s, documents d, places p, origins o."""
+
+
+TABLES = "sightings s JOIN documents d USING (sighting_n) JOIN places p USING (place_n) JOIN origins o USING (origin_n)"
 
 
 def storable(text: str) -> str:
@@ -31,26 +34,23 @@ def is_timed(sighting: Sighting) -> bool:
     return sighting.evidence.channel is Channel.SIGNED or bool(sighting.evidence.relayed_by)
 
 
-def encode_row(place_n: int, sighting: Sighting, reading: Reading) -> Row:
-    """The columns of table sightings after its number. A remembered sighting keeps where it was first seen."""
+def encode_row(place_n: int, sighting: Sighting) -> Row:
+    """The columns of table sightings after its number."""
     item = sighting.item
+    times = (sighting.seen_at, sighting.expires_at, is_timed(sighting))
+    return (place_n, item.kind.value, item.id, *times)
+
+
+def encode_document(number: int, sighting: Sighting, reading: Reading) -> Row:
+    """The columns of table documents. A remembered sighting keeps where it was first seen."""
     claim = encode_sighting(sighting, raw=False)
     for name, said in (("source", reading.source), ("origin", reading.origin), ("place", reading.place)):
         if claim[name] == said:
             del claim[name]
     del claim["seen_at"]
     claim.pop("expires_at", None)
-    return (
-        place_n,
-        item.kind.value,
-        item.id,
-        storable(sighting.principal),
-        sighting.seen_at,
-        sighting.expires_at,
-        is_timed(sighting),
-        write_json(claim),
-        write_json(item.raw) if item.raw else "",
-    )
+    raw = write_json(sighting.item.raw) if sighting.item.raw else ""
+    return (number, write_json(claim), raw)
 
 
 def decode_row(row: Row, raw: Callable[[int], str] | None = None) -> Sighting:

@@ -87,7 +87,7 @@ class Index:
         return self._read(lambda db: list(searching.rows_of(db, kind, now)))
 
     def providers(self, capability: str, now: float) -> list[Row]:
-        """Every item that provides the capability, most trusted first, at most `limits.RANKED`."""
+        """Every item that provides the capability, most trusted first, at most `limits.MATCHES_COUNTED`."""
         return self._read(lambda db: searching.providers(db, capability, now))
 
     def entry(self, kind: Kind, id_: str, rules: Rules, now: float) -> Entry | None:

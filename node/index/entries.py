@@ -17,7 +17,7 @@ from protocol.words import fold, spaced
 
 
 class Shown(NamedTuple):
-    """The columns of table entries after n, in its order, and then the texts of the two full-text tables."""
+    """The columns of table entries after n, then those of cards after n, then the texts of the two full-text tables."""
 
     kind: str
     id: str
@@ -52,7 +52,9 @@ _CHANGED = tuple(
 _STAMP = COLUMNS.index("stamp")
 _FACETS = COLUMNS.index("facets")
 _CONFLICTS = COLUMNS.index("conflicts")
-_VALUES = ", ".join("?" * len(COLUMNS))
+_NARROW = COLUMNS.index("version")  # so many columns are in entries, the rest in cards
+_ENTRY_VALUES = ", ".join("?" * (1 + _NARROW))
+_CARD_VALUES = ", ".join("?" * (1 + len(COLUMNS) - _NARROW))
 
 
 def show(entry: Entry, sightings: Sequence[tuple[Sighting, int]]) -> Shown:
@@ -116,8 +118,9 @@ def write_shown(
     db: sqlite3.Connection, shown: Mapping[tuple[str, str], Shown | None]
 ) -> Iterator[tuple[str, str, str]]:
     """Write the rows that differ from what is shown; `shown` has the names of temp.touched. Yields type, ref, data of changes."""
-    columns = ", ".join(f"e.{name}" for name in COLUMNS)
-    rows = db.execute(f"SELECT e.n, {columns} FROM touched t JOIN entries e USING (kind, id)").fetchall()
+    columns = ", ".join(COLUMNS)
+    query = f"SELECT n, {columns} FROM touched CROSS JOIN entries USING (kind, id) CROSS JOIN cards USING (n)"
+    rows = db.execute(query).fetchall()
     stored = {(row[1], row[2]): row for row in rows}
     writer = _Writer(db)
     for name, new in shown.items():
@@ -161,6 +164,7 @@ class _Writer:
         self._dropped_words: list[tuple[int]] = []
         self._dropped_facets: list[tuple[str, int]] = []
         self._rows: list[tuple[object, ...]] = []
+        self._cards: list[tuple[object, ...]] = []
         self._names: list[tuple[int, str]] = []
         self._words: list[tuple[int, str]] = []
         self._facets: list[tuple[str, int]] = []
@@ -181,7 +185,8 @@ class _Writer:
             self.remove(old)
             self.add(new)
             return
-        self._rows.append((n, *new[:-2]))
+        self._rows.append((n, *new[:_NARROW]))
+        self._cards.append((n, *new[_NARROW:-2]))
         if old[1 + _STAMP] != new.stamp:
             self._dropped_words.append((n,))
             self._names.append((n, new.names_text))
@@ -194,7 +199,8 @@ class _Writer:
         self._times.append((new.seen_at, new.expires_at, new.home, n))
 
     def _put(self, n: int, new: Shown) -> None:
-        self._rows.append((n, *new[:-2]))
+        self._rows.append((n, *new[:_NARROW]))
+        self._cards.append((n, *new[_NARROW:-2]))
         self._names.append((n, new.names_text))
         self._words.append((n, new.words_text))
         self._facets += [(facet, n) for facet in new.facets.split("\n")]
@@ -214,8 +220,10 @@ class _Writer:
         db.executemany("DELETE FROM names WHERE rowid = ?", self._dropped_words)
         db.executemany("DELETE FROM words WHERE rowid = ?", self._dropped_words)
         db.executemany("DELETE FROM entries WHERE n = ?", self._dropped)
+        db.executemany("DELETE FROM cards WHERE n = ?", self._dropped)
         db.executemany("UPDATE entries SET seen_at = ?, expires_at = ?, home = ? WHERE n = ?", self._times)
-        db.executemany(f"INSERT OR REPLACE INTO entries VALUES (?, {_VALUES})", self._rows)
+        db.executemany(f"INSERT OR REPLACE INTO entries VALUES ({_ENTRY_VALUES})", self._rows)
+        db.executemany(f"INSERT OR REPLACE INTO cards VALUES ({_CARD_VALUES})", self._cards)
         db.executemany("INSERT INTO names(rowid, text) VALUES (?, ?)", self._names)
         db.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", self._words)
         db.executemany("INSERT INTO facets VALUES (?, ?)", self._facets)

@@ -55,13 +55,12 @@ class Counts:
 def sightings(db: sqlite3.Connection, kind: Kind, id_: str) -> list[Sighting]:
     """Everything that was said about one name, with the documents as read."""
     rows = db.execute(
-        f"SELECT {claims.COLUMNS} FROM sightings s JOIN places p USING (place_n) JOIN origins o USING (origin_n)"
-        " WHERE s.kind = ? AND s.id = ? ORDER BY s.sighting_n",
+        f"SELECT {claims.COLUMNS} FROM {claims.TABLES} WHERE s.kind = ? AND s.id = ? ORDER BY s.sighting_n",
         (kind.value, id_),
     ).fetchall()
 
     def raw(number: int) -> str:
-        text: str = db.execute("SELECT raw FROM sightings WHERE sighting_n = ?", (number,)).fetchone()[0]
+        text: str = db.execute("SELECT raw FROM documents WHERE sighting_n = ?", (number,)).fetchone()[0]
         return text
 
     return [claims.decode_row(row, raw) for row in rows]
@@ -138,7 +137,7 @@ def counts(db: sqlite3.Connection) -> Counts:
         source: int(db.execute("SELECT count(*) FROM facets WHERE facet = ?", (f"source:{source}",)).fetchone()[0])
         for (source,) in named
     }
-    conflicted = int(db.execute("SELECT count(*) FROM entries WHERE conflicts > 0").fetchone()[0])
+    conflicted = int(db.execute("SELECT count(*) FROM cards WHERE conflicts > 0").fetchone()[0])
     told = int(db.execute("SELECT count(*) FROM problems").fetchone()[0])
     return Counts(sum(kinds.values()), kinds, trust, sources, conflicted, told)
 

@@ -3,7 +3,9 @@
 The index is a projection: everything in it can be read again from folders, repositories and the cache tree. So a damaged file
 is moved aside and started anew, and nothing a person decided (pins, consent, installations) is kept here.
 
-What was said:  origins -> places -> sightings, problems.       What is shown:  entries -> facets, names, words.
+What was said:  origins -> places -> sightings -> documents; problems.    What is shown:  entries -> cards; facets, names, words.
+Rows that are renewed or compared in great numbers (sightings, entries) are narrow; what is only carried is in documents and cards.
+
 `entries.n` carries the trust level in its upper bits, most trusted first, so that a full-text index, which answers in order of
 `n`, gives the most trusted matches first and need not be read to its end for a common word.
 """
@@ -32,8 +34,9 @@ CREATE TABLE places(
   place_n INTEGER PRIMARY KEY, origin_n INTEGER NOT NULL, place TEXT NOT NULL, signature TEXT NOT NULL, at REAL NOT NULL,
   UNIQUE(origin_n, place));
 CREATE TABLE sightings(
-  sighting_n INTEGER PRIMARY KEY, place_n INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, principal TEXT NOT NULL,
-  seen_at REAL NOT NULL, expires_at REAL NOT NULL, timed INTEGER NOT NULL, claim TEXT NOT NULL, raw TEXT NOT NULL);
+  sighting_n INTEGER PRIMARY KEY, place_n INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
+  seen_at REAL NOT NULL, expires_at REAL NOT NULL, timed INTEGER NOT NULL);
+CREATE TABLE documents(sighting_n INTEGER PRIMARY KEY, claim TEXT NOT NULL, raw TEXT NOT NULL);
 CREATE INDEX sightings_name ON sightings(kind, id);
 CREATE INDEX sightings_place ON sightings(place_n);
 CREATE TABLE problems(
@@ -42,10 +45,11 @@ CREATE TABLE problems(
 CREATE INDEX problems_place ON problems(place_n);
 CREATE TABLE entries(
   n INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, title TEXT NOT NULL, trust INTEGER NOT NULL,
-  seen_at REAL NOT NULL, expires_at REAL NOT NULL, home INTEGER NOT NULL, version TEXT NOT NULL, name TEXT NOT NULL,
-  category TEXT NOT NULL, principal TEXT NOT NULL, digest TEXT NOT NULL, status TEXT NOT NULL, installable INTEGER NOT NULL,
-  conflicts INTEGER NOT NULL, releases INTEGER NOT NULL, sources TEXT NOT NULL, description TEXT NOT NULL,
-  facets TEXT NOT NULL, stamp INTEGER NOT NULL, UNIQUE(kind, id));
+  seen_at REAL NOT NULL, expires_at REAL NOT NULL, home INTEGER NOT NULL, UNIQUE(kind, id));
+CREATE TABLE cards(
+  n INTEGER PRIMARY KEY, version TEXT NOT NULL, name TEXT NOT NULL, category TEXT NOT NULL, principal TEXT NOT NULL,
+  digest TEXT NOT NULL, status TEXT NOT NULL, installable INTEGER NOT NULL, conflicts INTEGER NOT NULL, releases INTEGER NOT NULL,
+  sources TEXT NOT NULL, description TEXT NOT NULL, facets TEXT NOT NULL, stamp INTEGER NOT NULL);
 CREATE INDEX entries_key ON entries(key);
 CREATE INDEX entries_shown ON entries(trust DESC, key, kind);
 CREATE INDEX entries_kind ON entries(kind, trust DESC, key);

@@ -1,12 +1,14 @@
 """Searching: one question, one page of rows, in a time that does not grow with how common a word is.
 
-Every word must occur. At most `limits.RANKED` matches are compared with each other: those with the words in id or name first,
-then the rest, each from the most trusted down (the order of `entries.n`, see schema). They are ranked by
+Every word must occur. Up to `limits.MATCHES_COUNTED` matches all are compared with each other. Of more than that, as a common word
+has, `limits.RANKED` are: the exact id, those with the words in id or name, then the rest, each from the most trusted down (the
+order of `entries.n`, see schema). They are ranked by
 
     exact id or name, id that begins so, words in id or name, then trust, freshness, shorter name, id.
 
 `bm25` is not used: it visits every occurrence of every word, and among catalogue entries, where all words must occur, the
-field a word stands in says more than how often. `total` is exact below `RANKED` and says so when it is not.
+field a word stands in says more than how often. `total` is exact below
+`MATCHES_COUNTED`, and `more` says when it is not.
 """
 
 from __future__ import annotations
@@ -58,8 +60,8 @@ class Page:
 
 
 _SHOWN = (
-    "e.kind, e.id, e.version, e.name, e.description, e.category, e.trust, e.seen_at, e.expires_at, e.sources, e.principal,"
-    " e.digest, e.status, e.installable, e.conflicts, e.releases"
+    "e.kind, e.id, c.version, c.name, c.description, c.category, e.trust, e.seen_at, e.expires_at, c.sources, c.principal,"
+    " c.digest, c.status, c.installable, c.conflicts, c.releases"
 )
 _TRUST = {trust.rank: trust for trust in Trust}
 
@@ -98,7 +100,12 @@ class _Plan:
         self.limit = max(0, min(query.limit, limits.PAGE_ROWS))
         self.offset = max(0, query.offset)
         self.now = now
-        self.values: Values = {"now": now, "limit": self.limit, "offset": self.offset, "ranked": limits.RANKED}
+        self.values: Values = {
+            "now": now,
+            "limit": self.limit,
+            "offset": self.offset,
+            "counted": limits.MATCHES_COUNTED,
+        }
         self.where: list[str] = []
         self.by_facet = ""
         self._filter(query)
@@ -141,23 +148,23 @@ class _Plan:
         return " AND ".join([*more, *self.where]) or "1"
 
     def candidates(self, table: str) -> str:
-        """A statement that gives the n of at most `ranked` matches, most trusted first."""
+        """A statement that gives the n of at most `counted` matches, most trusted first."""
         globs = [f"e.key GLOB :{key}" for key in self._globs()]
         if self.asked:
-            return f"SELECT e.n FROM entries e WHERE {self.conditions('e.key = :asked')} LIMIT :ranked"
+            return f"SELECT e.n FROM entries e WHERE {self.conditions('e.key = :asked')} LIMIT :counted"
         if self.words.match:
             band = ["w.rowid < :band"] if "band" in self.values else []
             tests = [f"w.{table} MATCH :match", *band]
             if not globs and not [one for one in self.where if "trust" not in one]:
-                return f"SELECT w.rowid AS n FROM {table} w WHERE {' AND '.join(tests)} LIMIT :ranked"
+                return f"SELECT w.rowid AS n FROM {table} w WHERE {' AND '.join(tests)} LIMIT :counted"
             joined = self.conditions(*tests, *globs)
-            return f"SELECT e.n FROM {table} w CROSS JOIN entries e ON e.n = w.rowid WHERE {joined} LIMIT :ranked"
+            return f"SELECT e.n FROM {table} w CROSS JOIN entries e ON e.n = w.rowid WHERE {joined} LIMIT :counted"
         if self.by_facet:
             return (
                 f"SELECT e.n FROM ({self.by_facet}) f CROSS JOIN entries e ON e.n = f.n"
-                f" WHERE {self.conditions(*globs)} LIMIT :ranked"
+                f" WHERE {self.conditions(*globs)} LIMIT :counted"
             )
-        return f"SELECT e.n FROM entries e WHERE {self.conditions(*globs)} LIMIT :ranked"
+        return f"SELECT e.n FROM entries e WHERE {self.conditions(*globs)} LIMIT :counted"
 
     def _globs(self) -> list[str]:
         values = {f"glob{number}": glob for number, glob in enumerate(self.words.globs)}
@@ -186,41 +193,37 @@ class _Plan:
 def _ranked(db: sqlite3.Connection, plan: _Plan) -> Page:
     plan.values |= {"match": plan.words.match, "asked": fold(plan.asked)}
     order = plan.order()
-    found = plan.candidates("words")
-    rows = _rank(db, plan, f"SELECT n FROM ({found})", order)
-    total = rows[0][-1] if rows else _count(db, plan, found)
-    if total < limits.RANKED:
-        return Page(tuple(_row(row, plan.now) for row in rows), total)
-    if plan.words.match:
+    found = [n for (n,) in db.execute(plan.candidates("words"), plan.values)]
+    total = len(found)
+    if total == limits.MATCHES_COUNTED and plan.words.match:
         exact = f"SELECT e.n FROM entries e WHERE {plan.conditions('e.key = :whole')}"
-        both = f"SELECT * FROM ({exact}) UNION SELECT * FROM ({plan.candidates('names')}) UNION SELECT * FROM ({found})"
-        rows = _rank(db, plan, both, order)
-    return Page(tuple(_row(row, plan.now) for row in rows), limits.RANKED, more=True)
-
-
-def _rank(db: sqlite3.Connection, plan: _Plan, candidates: str, order: str) -> list[tuple[Any, ...]]:
-    return db.execute(
-        f"SELECT {_SHOWN}, count(*) OVER () FROM entries e WHERE e.n IN ({candidates}) ORDER BY {order}"
-        " LIMIT :limit OFFSET :offset",
-        plan.values,
-    ).fetchall()
-
-
-def _count(db: sqlite3.Connection, plan: _Plan, candidates: str) -> int:
-    return int(db.execute(f"SELECT count(*) FROM ({candidates})", plan.values).fetchone()[0])
+        better = db.execute(
+            f"SELECT * FROM ({exact}) UNION ALL SELECT * FROM ({plan.candidates('names')})", plan.values
+        )
+        found = list(dict.fromkeys([*(n for (n,) in better), *found]))[: limits.RANKED]
+    chosen = (
+        f"SELECT e.n, row_number() OVER (ORDER BY {order}) AS place FROM json_each(:found) f CROSS JOIN entries e"
+        " ON e.n = f.value ORDER BY place LIMIT :limit OFFSET :offset"
+    )
+    plan.values["found"] = "[" + ",".join(map(str, found)) + "]"
+    return Page(_fetch(db, plan, chosen, "place"), total, more=total == limits.MATCHES_COUNTED)
 
 
 def _listed(db: sqlite3.Connection, plan: _Plan) -> Page:
     """A list without words: walks an index, most trusted first, then by id."""
-    where = plan.conditions()
-    rows = db.execute(
-        f"SELECT {_SHOWN} FROM entries e WHERE {where} ORDER BY e.trust DESC, e.key, e.kind LIMIT :limit OFFSET :offset",
-        plan.values,
-    ).fetchall()
-    bound = {"bound": limits.RANKED + plan.offset + plan.limit}
+    where, order = plan.conditions(), "e.trust DESC, e.key, e.kind"
+    chosen = f"SELECT e.n FROM entries e WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
+    rows = _fetch(db, plan, chosen, order)
+    bound = {"bound": limits.MATCHES_COUNTED + plan.offset + plan.limit}
     query = f"SELECT count(*) FROM (SELECT 1 FROM entries e WHERE {where} LIMIT :bound)"
     total = int(db.execute(query, plan.values | bound).fetchone()[0])
-    return Page(tuple(_row(row, plan.now) for row in rows), total, more=total == bound["bound"])
+    return Page(rows, total, more=total == bound["bound"])
+
+
+def _fetch(db: sqlite3.Connection, plan: _Plan, chosen: str, order: str) -> tuple[Row, ...]:
+    """The rows of the n that statement `chosen` gives."""
+    query = f"SELECT {_SHOWN} FROM ({chosen}) x CROSS JOIN entries e USING (n) CROSS JOIN cards c USING (n) ORDER BY {order}"
+    return tuple(_row(row, plan.now) for row in db.execute(query, plan.values))
 
 
 def _row(row: tuple[Any, ...], now: float) -> Row:
@@ -250,11 +253,13 @@ def rows_of(db: sqlite3.Connection, kind: Kind | None, now: float) -> Iterable[R
     """Every shown row (of one kind), by id: for writing index files and exports."""
     where = "WHERE e.kind = ?" if kind else ""
     values: Mapping[str, object] | tuple[str, ...] = (kind.value,) if kind else ()
-    for row in db.execute(f"SELECT {_SHOWN} FROM entries e {where} ORDER BY e.kind, e.key, e.id", values):
+    for row in db.execute(
+        f"SELECT {_SHOWN} FROM entries e JOIN cards c USING (n) {where} ORDER BY e.kind, e.key, e.id", values
+    ):
         yield _row(row, now)
 
 
 def providers(db: sqlite3.Connection, capability: str, now: float) -> list[Row]:
-    """Every item that provides the capability, most trusted first, at most `RANKED`."""
-    query = f"SELECT {_SHOWN} FROM facets f JOIN entries e USING (n) WHERE f.facet = ? ORDER BY f.n LIMIT ?"
-    return [_row(row, now) for row in db.execute(query, (f"provides:{capability}", limits.RANKED))]
+    """Every item that provides the capability, most trusted first, at most `MATCHES_COUNTED`."""
+    query = f"SELECT {_SHOWN} FROM facets f JOIN entries e USING (n) JOIN cards c USING (n) WHERE f.facet = ? ORDER BY f.n LIMIT ?"
+    return [_row(row, now) for row in db.execute(query, (f"provides:{capability}", limits.MATCHES_COUNTED))]

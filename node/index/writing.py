@@ -73,11 +73,12 @@ class _Batch:
         place_n = self._db.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)", values).lastrowid
         assert place_n is not None
         for sighting in reading.sightings:
-            encoded = claims.encode_row(place_n, sighting, reading)
-            number = self._db.execute(
-                "INSERT INTO sightings VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", encoded
-            ).lastrowid
+            encoded = claims.encode_row(place_n, sighting)
+            number = self._db.execute("INSERT INTO sightings VALUES (NULL, ?, ?, ?, ?, ?, ?)", encoded).lastrowid
             assert number is not None
+            self._db.execute(
+                "INSERT INTO documents VALUES (?, ?, ?)", claims.encode_document(number, sighting, reading)
+            )
             self.made[number] = sighting
             self.touched.add((sighting.item.kind.value, sighting.item.id))
         if reading.problems:
@@ -130,6 +131,8 @@ class _Batch:
 
     def _forget(self, place: Sequence[object]) -> None:
         self._touch("SELECT kind, id FROM sightings WHERE place_n = ?", place)
+        ours = "SELECT sighting_n FROM sightings WHERE place_n = ?"
+        self._db.execute(f"DELETE FROM documents WHERE sighting_n IN ({ours})", place)
         self._db.execute("DELETE FROM sightings WHERE place_n = ?", place)
         self._db.execute("DELETE FROM problems WHERE place_n = ?", place)
 
@@ -174,10 +177,7 @@ def _said(db: sqlite3.Connection, made: dict[int, Sighting]) -> dict[Name, list[
             missing.append((number, (kind, id_)))
         else:
             found.setdefault((kind, id_), []).append((sighting, origin_n))
-    query = (
-        f"SELECT {claims.COLUMNS}, o.origin_n FROM sightings s JOIN places p USING (place_n) JOIN origins o USING (origin_n)"
-        " WHERE s.sighting_n = ?"
-    )
+    query = f"SELECT {claims.COLUMNS}, o.origin_n FROM {claims.TABLES} WHERE s.sighting_n = ?"
     for number, name in missing:
         *row, origin_n = db.execute(query, (number,)).fetchone()
         found.setdefault(name, []).append((claims.decode_row(tuple(row)), origin_n))
@@ -196,6 +196,8 @@ def forget(db: sqlite3.Connection, source: str, origin: str, rules: Rules, now: 
     which = "SELECT origin_n FROM origins WHERE source = :source AND (:origin = '' OR origin = :origin)"
     places = f"SELECT place_n FROM places WHERE origin_n IN ({which})"
     names = set(db.execute(f"SELECT DISTINCT kind, id FROM sightings WHERE place_n IN ({places})", ours))
+    said = f"SELECT sighting_n FROM sightings WHERE place_n IN ({places})"
+    db.execute(f"DELETE FROM documents WHERE sighting_n IN ({said})", ours)
     db.execute(f"DELETE FROM sightings WHERE place_n IN ({places})", ours)
     db.execute(f"DELETE FROM problems WHERE place_n IN ({places})", ours)
     db.execute(f"DELETE FROM places WHERE origin_n IN ({which})", ours)
