@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from node.install import ledger
-from node.install.files import Folder, sync_file
+from node.install.files import UNFINISHED, Folder, sync_file
 from node.install.ledger import Intent
 from node.install.stage import Stage, remove_abandoned
 from node.install.trees import Drift, compare, read_tree
@@ -163,10 +163,10 @@ def recover(root: Folder) -> Recovered:
     for number in undone:
         undo(root, intents[number])
     abandoned = remove_abandoned(root)
-    if root.is_folder(TRASH):
-        with root.open(TRASH) as trash:
-            for name in trash.names():
-                trash.remove(name)
+    _remove_all(root, "", UNFINISHED)
+    for place in (ledger.GENERATIONS, ledger.INTENTS):
+        _remove_all(root, place, UNFINISHED)
+    _remove_all(root, TRASH, "")
     waiting = [number for number in intents if number <= current]
     return Recovered(
         undone=tuple(undone),
@@ -174,6 +174,14 @@ def recover(root: Folder) -> Recovered:
         unsettled=tuple(number for number in waiting if not intents[number].activation),
         abandoned=len(abandoned),
     )
+
+
+def _remove_all(root: Folder, place: str, ending: str) -> None:
+    if not place or root.is_folder(place):
+        with root.open(place or ".") as folder:
+            for name in folder.names():
+                if name.endswith(ending):
+                    folder.remove(name)
 
 
 def collect(root: Folder, keep: int) -> tuple[list[int], list[str]]:

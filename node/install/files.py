@@ -10,11 +10,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from protocol.errors import StorageError
+
 T = TypeVar("T")
+
+UNFINISHED = ".new"
+"""How names end that a replacement was written under; left behind only by a crash."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -23,7 +29,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 class Op(NamedTuple):
     """One change: `kind` is mkdir, create, write, sync, sync_folder, rename, link, unlink or rmdir. `target` is the new path of
-    a rename, or the old path of a link; `why` names the place in the code of a sync."""
+    a rename, the old path of a link, or the octal mode of a new file; `why` names the place in the code of a sync."""
 
     kind: str
     path: str
@@ -129,7 +135,7 @@ class Folder:
         """A new empty file, mode 0600 or 0700, open for writing."""
         path = f"{self.path}/{name}"
         mode = 0o700 if executable else 0o600
-        fd = self.files.do(Op("create", path), lambda: os.open(name, _NEW, mode, dir_fd=self.fd))
+        fd = self.files.do(Op("create", path, f"{mode:o}"), lambda: os.open(name, _NEW, mode, dir_fd=self.fd))
         return NewFile(self.files, path, fd)
 
     def write(self, name: str, data: bytes, why: str = "") -> None:
@@ -139,15 +145,14 @@ class Folder:
             if why:
                 file.sync(why)
 
-    def replace(self, name: str, data: bytes, why: str = "") -> None:
-        """Put `data` under `name` so that every reader sees the old or the new whole; with `why`, on the disk for good."""
-        fresh = f".{name}.new"
+    def replace(self, name: str, data: bytes, why: str) -> None:
+        """Put `data` under `name` so that every reader sees the old or the new whole, and the new one for good afterwards."""
+        fresh = f".{name}{UNFINISHED}"
         if self.has(fresh):
             self.unlink(fresh)
-        self.write(fresh, data, why and f"{why}.file")
+        self.write(fresh, data, f"{why}.file")
         self.rename(fresh, self, name)
-        if why:
-            self.sync(f"{why}.folder")
+        self.sync(f"{why}.folder")
 
     def rename(self, name: str, to: Folder, new: str) -> None:
         """Move, replacing a file of the new name."""
@@ -212,3 +217,13 @@ def _write_all(fd: int, data: bytes | memoryview) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
+
+
+@contextmanager
+def disk_errors(path: Path | str) -> Iterator[None]:
+    """What the disk refuses becomes a StorageError `store.failed`; `path` is named when the error names none."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StorageError("store.failed", reason=reason, path=str(error.filename or path)) from error

@@ -1,6 +1,7 @@
 """What other programs read: `installed/{sceneId}/config.yaml`, its `skills/` (guide 3.7), and `ooder.lock`.
 
-All of it is derived from the current generation and rebuilt whenever it differs; nothing is ever read back. Files are second
+All of it is derived from the current generation and rebuilt whenever it differs; nothing is ever read back. It is on the disk
+for good before the intent of its commit goes. Files are second
 names (hard links) of those in the store, copies where the disk has no links: readers that follow no links see real files.
 A folder that this node did not make is never touched.
 """
@@ -14,7 +15,7 @@ import stat
 from collections.abc import Container, Iterator
 
 from node.install.commit import hex_of
-from node.install.files import Folder
+from node.install.files import UNFINISHED, Folder
 from node.install.unpack import TREE
 from protocol import limits
 from protocol.install.lockfile import encode_lock
@@ -31,14 +32,16 @@ def project(home: Folder, store: Folder, generation: Generation, deep: Container
 
     Returns the paths of folders that are not ours and were left alone.
     """
+    home.ensure(INSTALLED).close()  # before the lock file, whose sync of the home keeps both
     text = encode_lock(generation.items).encode()
+    home.remove(f".{LOCK}{UNFINISHED}")
     if not _says(home, LOCK, text):
         home.replace(LOCK, text, "lock")
     foreign: list[str] = []
-    with home.ensure(INSTALLED) as installed:
+    with home.open(INSTALLED) as installed:
         wanted = {scene.id: config_text(generation, scene).encode() for scene in generation.scenes}
         for name in installed.names():
-            if name.startswith(".") and name.endswith((".new", ".old")):
+            if name.startswith(".") and name.endswith((UNFINISHED, ".old")):
                 installed.remove(name)
             elif name not in wanted and _is_ours(installed, name):
                 _replace(installed, name, None)
@@ -131,7 +134,7 @@ def _is_current(installed: Folder, generation: Generation, scene: Installed, con
 
 
 def _build(installed: Folder, store: Folder, generation: Generation, scene: Installed, config: bytes) -> None:
-    fresh = f".{scene.id}.new"
+    fresh = f".{scene.id}{UNFINISHED}"
     installed.remove(fresh)
     with installed.make(fresh) as folder:
         with folder.make(SKILLS):
@@ -144,7 +147,8 @@ def _build(installed: Folder, store: Folder, generation: Generation, scene: Inst
                 else:
                     with folder.make(name) as copy:
                         _mirror(tree, copy)
-        folder.write(CONFIG, config)
+        folder.write(CONFIG, config, "installed.file")
+        _sync_folders(folder)
     _replace(installed, scene.id, fresh)
 
 
@@ -155,7 +159,17 @@ def _replace(installed: Folder, name: str, fresh: str | None) -> None:
         installed.rename(name, installed, old)
     if fresh is not None:
         installed.rename(fresh, installed, name)
+    # Without this a power loss could leave the old folder under its name, half removed and no longer known as ours.
+    installed.sync("installed.folder")
     installed.remove(old)
+
+
+def _sync_folders(folder: Folder) -> None:
+    for name in folder.names():
+        if folder.is_folder(name):
+            with folder.open(name) as inner:
+                _sync_folders(inner)
+    folder.sync("installed.tree")
 
 
 def _mirror(tree: Folder, copy: Folder) -> None:
@@ -176,6 +190,7 @@ def _copy(tree: Folder, copy: Folder, name: str) -> None:
     executable = bool(os.stat(name, dir_fd=tree.fd, follow_symlinks=False).st_mode & stat.S_IXUSR)
     with copy.create(name, executable=executable) as file:
         file.write(tree.read(name, limits.ITEM_FILE_BYTES))
+        file.sync("installed.copy")
 
 
 def differing(home: Folder, generation: Generation, store: Folder) -> list[str]:

@@ -10,12 +10,15 @@ import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from node.install import unpack
-from node.install.files import Files, Folder, NewFile
+from node.install.files import Files, Folder, NewFile, disk_errors
 from node.install.unpack import PackedFile, Unpacked
+from protocol.errors import DataError
+from protocol.install.paths import shown
 
 STAGING = "staging"
 
@@ -44,12 +47,16 @@ class Stage:
         return self._add(lambda into: unpack.unpack_files(files, into))
 
     def folder(self, path: Path, *, skip: frozenset[str] = frozenset()) -> Unpacked:
-        """Copy a local folder, following no link. Raises DataError `unpack.*`, OSError when it cannot be opened."""
-        with Files().open(path) as source:
+        """Copy a local folder, following no link. Raises DataError `unpack.*`."""
+        try:
+            source = Files().open(path)
+        except OSError as error:
+            raise DataError("unpack.unreadable", member=shown(str(path)), reason=error.strerror or "?") from error
+        with source:
             return self._add(lambda into: unpack.copy_folder(source, into, skip=skip))
 
     def download(self, name: str) -> tuple[NewFile, Path]:
-        """A new private file for bytes on their way, and where it is."""
+        """A new private file for bytes on their way, and where it is. Raises OSError."""
         file = self._folder.create(f"download-{name}")
         return file, Path(self._folder.path) / f"download-{name}"
 
@@ -68,24 +75,26 @@ class Stage:
     def _add(self, act: Callable[[Folder], Unpacked]) -> Unpacked:
         self._count += 1
         name = f"t{self._count}"
-        try:
-            with self._folder.make(name) as into:
-                done = act(into)
-        except BaseException:
-            self._folder.remove(name)
-            raise
-        if done.digest in self._trees:
-            self._folder.remove(name)
-        else:
-            self._trees[done.digest] = (name, done)
+        with disk_errors(self._folder.path):
+            try:
+                with self._folder.make(name) as into:
+                    done = act(into)
+            except BaseException:
+                with suppress(OSError):  # removed when the stage is closed, or by whoever commits next
+                    self._folder.remove(name)
+                raise
+            if done.digest in self._trees:
+                self._folder.remove(name)
+            else:
+                self._trees[done.digest] = (name, done)
         return done
 
     def close(self) -> None:
-        """Remove what was not committed."""
+        """Remove what was not committed. What the disk does not let go now goes with the next commit of anybody."""
         if self._folder.fd < 0:
             return
         try:
-            with self._root.open(STAGING) as staging:
+            with suppress(OSError), self._root.open(STAGING) as staging:
                 staging.remove(self.name)
         finally:
             self._folder.close()

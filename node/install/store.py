@@ -28,7 +28,7 @@ from pathlib import Path
 
 from node.install import ledger
 from node.install.commit import TRASH, TREES, Recovered, collect, drift, hex_of, prepare, recover, undo
-from node.install.files import Files, Folder
+from node.install.files import Files, Folder, disk_errors
 from node.install.filesystem import check_local
 from node.install.projection import project
 from node.install.stage import STAGING, Stage, free_bytes
@@ -135,7 +135,7 @@ class Store:
 
         Raises StorageError `store.no_space`, `store.failed`, `store.network_home`.
         """
-        with _disk(self.home), self._home() as home, home.open(STORE) as root:
+        with disk_errors(self.home), self._home() as home, home.open(STORE) as root:
             need, free = 2 * expect_bytes + limits.DISK_RESERVE, free_bytes(self.home)
             if expect_bytes and free < need:
                 raise StorageError("store.no_space", need=need, free=free, path=str(self.home))
@@ -284,28 +284,18 @@ class Store:
     @contextmanager
     def _locked(self) -> Iterator[tuple[Folder, Folder]]:
         """The home and the store's root, held by nobody else and in order."""
-        with _disk(self.home), self._home() as home, home.open(STORE) as root:
+        with disk_errors(self.home), self._home() as home, home.open(STORE) as root:
             held = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=root.fd)
             try:
                 _wait_for(held)
                 self._recovered = recover(root)
-                if self._recovered.unsettled or self._recovered.undone:
+                if self._recovered.unsettled or self._recovered.pending or self._recovered.undone:
                     self._project(home, root)
                 for number in self._recovered.unsettled:
                     ledger.remove_numbered(root, ledger.INTENTS, number)
                 yield home, root
             finally:
                 os.close(held)
-
-
-@contextmanager
-def _disk(home: Path) -> Iterator[None]:
-    """What the disk refuses becomes a StorageError."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StorageError("store.failed", reason=reason, path=str(error.filename or home)) from error
 
 
 def _unsettled(number: int, error: OSError) -> OoderError:

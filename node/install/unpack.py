@@ -13,6 +13,7 @@ import io
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO, NamedTuple
@@ -210,24 +211,26 @@ def _folder_members(
 ) -> Iterator[Member]:
     if depth > limits.FOLDER_DEPTH:
         raise DataError("unpack.too_deep", member=shown(prefix), limit=limits.FOLDER_DEPTH)
-    for name in folder.names():
+    with _readable(prefix):
+        names = folder.names()
+    for name in names:
         path = prefix + name
         mode = os.stat(name, dir_fd=folder.fd, follow_symlinks=False).st_mode
         if name in skip or not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
             if len(ignored) < limits.PACKAGE_MEMBERS:
                 ignored.append(shown(path))
         elif stat.S_ISDIR(mode):
-            with folder.open(name) as inner:
+            with _readable(path):
+                inner = folder.open(name)
+            with inner:
                 yield from _folder_members(inner, f"{path}/", skip, ignored, depth + 1)
         else:
             yield from _file_member(folder, name, path)
 
 
 def _file_member(folder: Folder, name: str, path: str) -> Iterator[Member]:
-    try:
+    with _readable(path):
         fd = folder.open_file(name)
-    except OSError as error:
-        raise DataError("unpack.unreadable", member=shown(path), reason=error.strerror or "?") from error
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
@@ -240,3 +243,11 @@ def _file_member(folder: Folder, name: str, path: str) -> Iterator[Member]:
 def _fd_chunks(fd: int) -> Iterator[bytes]:
     while chunk := os.read(fd, _CHUNK):
         yield chunk
+
+
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError("unpack.unreadable", member=shown(path), reason=error.strerror or "?") from error

@@ -76,10 +76,17 @@ def stage_scene(stage: Stage, scene: str, version: str, skills: Mapping[str, str
 
 
 def install(
-    store: Store, scene: str, version: str, skills: Mapping[str, str], now: float = 1.0, count: int = 3
+    store: Store,
+    scene: str,
+    version: str,
+    skills: Mapping[str, str],
+    now: float = 1.0,
+    *,
+    count: int = 3,
+    activation: bool = False,
 ) -> Committed:
     with store.stage() as stage:
-        return store.commit(stage_scene(stage, scene, version, skills, count), now, stage)
+        return store.commit(stage_scene(stage, scene, version, skills, count), now, stage, activation=activation)
 
 
 def check_whole(home: Path, *, leftovers: bool = True) -> None:
