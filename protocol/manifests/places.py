@@ -40,6 +40,8 @@ MANIFEST_NAMES: Final = frozenset(
 _STEM_ENDINGS: Final = ("-scene", "-scenes", "-group", "-scene-template")
 _STEM_STARTS: Final = ("skill-index-", "scene-index-", "cap-index-")
 _WHOLE_FOLDERS: Final = frozenset({"scenes", "capabilities", "skills"})
+_DISCOVERY_CACHE: Final = "cache/discovery"
+"""Where Java nodes keep what a forge told them, one index in each file (FORMATS 3.8)."""
 _TEMPLATE_STARTS: Final = ("skill", "scene", "cap")
 
 
@@ -49,6 +51,8 @@ def is_manifest(path: str) -> bool:
     if name in MANIFEST_NAMES:
         return not _skipped(folder)
     stem, _, ending = name.rpartition(".")
+    if ending == "json":
+        return folder.endswith(_DISCOVERY_CACHE) and not _skipped(folder)
     if ending not in ("yaml", "yml") or not stem:
         return False
     parts = folder.split("/")

@@ -12,7 +12,7 @@ YES = """SKILL.md skills/a/SKILL.md skills/.curated/a/SKILL.md .agents/skills/a/
 .qoder/skills/x/SKILL.md skill.yaml a/b/skill.yaml a/skill.yml a/skill-manifest.yaml a/skill-index-entry.yaml skill-index.yaml skill-index-dev.yaml
 skill-index/index.yaml skill-index/skills/util.yaml scene.yaml scenes/x/scene.yaml scenes/x.yaml a/msg-scene.yaml a/home-group.yaml scene-index.yaml
 cap.yaml cap/40/cap.yaml cap-index.yaml capability-registry.yaml templates/skill-scene-v2.3.yaml a/skill.json capabilities/c.yaml skills/s.yaml
-.archive/a/skill.yaml target/classes/skill.yaml""".split()  # noqa: SIM905
+.archive/a/skill.yaml target/classes/skill.yaml .ooder/cache/discovery/gitee_a_skills_.json""".split()  # noqa: SIM905
 NO = """README.md skill.md.bak scene.md cap.md application.yml a/values.yaml .github/workflows/ci.yaml node_modules/a/SKILL.md a/.git/skill.yaml
 dist/skill.yaml build/skill.yaml __pycache__/skill.yaml config/app.yaml skills/a/pom.xml skills/a/data.json docker-compose.yaml skill.yaml/x.txt
 templates/index.yaml src/skill_yaml.py yaml .yaml""".split()  # noqa: SIM905

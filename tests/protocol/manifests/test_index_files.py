@@ -93,3 +93,9 @@ def test_includes_that_leave_are_refused() -> None:
     )
     assert found == () and [problem.params["pattern"] for problem in problems] == bad
     assert {(problem.code, problem.fatal) for problem in problems} == {("manifest.bad_include", False)}
+
+
+def test_the_discovery_cache_of_java_nodes() -> None:
+    data = b'{"expired": false, "skills": [{"skillId": "skill-a", "name": "A", "version": "2.30"}], "timestamp": 1, "ttl": 3600000}'
+    (listing,) = read_manifest(".ooder/cache/discovery/gitee_a_skills_.json", data).listings
+    assert str(listing.item.ref) == "skill:skill-a@2.30"
