@@ -37,7 +37,7 @@ def read_place(text: str, base: Path) -> Place:
     if folder.is_dir():
         bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
         return (
-            Place("git_repository", "repositories", folder.as_uri())
+            Place("git_repository", "repositories", f"file://{folder}")
             if bare
             else Place("local_fs", "folders", str(folder))
         )

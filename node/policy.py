@@ -43,11 +43,24 @@ def read_decisions(path: Path) -> TrustDecisions:
 def policy_of(settings: Settings, decisions: TrustDecisions) -> TrustPolicy:
     """The policy the trust door asks."""
     return TrustPolicy(
-        official=frozenset(settings.trust.official),
+        official=frozenset(settings.trust.official) | _official_repositories(settings),
         known_keys=frozenset(decisions.known_keys),
         revoked_keys=frozenset(decisions.revoked_keys),
         pins=tuple(sorted(decisions.pins.items())),
     )
+
+
+def _official_repositories(settings: Settings) -> frozenset[str]:
+    """Principals of repositories that carry `official: true`; the source is imported only when there may be one."""
+    section = settings.sources.get("git_repository", {})
+    if not any(isinstance(entry, Mapping) and entry.get("official") for entry in section.get("repositories") or ()):
+        return frozenset()
+    from sources.git_repository import Config
+
+    try:
+        return Config.model_validate(section).official
+    except ValueError:  # a section that does not hold is reported where the source is made; it makes nobody official
+        return frozenset()
 
 
 def pin(paths: Paths, ref: Ref, principal: str) -> TrustDecisions:
