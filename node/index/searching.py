@@ -1,7 +1,7 @@
 """Searching: one question, one page of rows, in a time that does not grow with how common a word is.
 
-Every word must occur. Up to `limits.MATCHES_COUNTED` matches all are compared with each other. Of more than that, as a common word
-has, `limits.RANKED` are: the exact id, those with the words in id or name, then the rest, each from the most trusted down (the
+Every word must occur. Up to `limits.RANKED` matches (or as many as the page reaches) all are compared with each other. Of more
+than that, as a common word has, that many are: the exact id, those with the words in id or name, then the rest, each from the most trusted down (the
 order of `entries.n`, see schema). They are ranked by
 
     exact id or name, id that begins so, words in id or name, then trust, freshness, shorter name, id.
@@ -195,12 +195,13 @@ def _ranked(db: sqlite3.Connection, plan: _Plan) -> Page:
     order = plan.order()
     found = [n for (n,) in db.execute(plan.candidates("words"), plan.values)]
     total = len(found)
-    if total == limits.MATCHES_COUNTED and plan.words.match:
+    ranked = max(limits.RANKED, plan.offset + plan.limit)
+    if total > ranked and plan.words.match:
         exact = f"SELECT e.n FROM entries e WHERE {plan.conditions('e.key = :whole')}"
         better = db.execute(
             f"SELECT * FROM ({exact}) UNION ALL SELECT * FROM ({plan.candidates('names')})", plan.values
         )
-        found = list(dict.fromkeys([*(n for (n,) in better), *found]))[: limits.RANKED]
+        found = list(dict.fromkeys([*(n for (n,) in better), *found]))[:ranked]
     chosen = (
         f"SELECT e.n, row_number() OVER (ORDER BY {order}) AS place FROM json_each(:found) f CROSS JOIN entries e"
         " ON e.n = f.value ORDER BY place LIMIT :limit OFFSET :offset"
