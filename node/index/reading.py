@@ -75,8 +75,7 @@ def entry(db: sqlite3.Connection, kind: Kind, id_: str, rules: Rules, now: float
 def everything(db: sqlite3.Connection, rules: Rules, now: float) -> list[tuple[Entry, list[Sighting]]]:
     """Every entry with every sighting behind it, by kind and id, with the documents as read."""
     rows = db.execute(
-        f"SELECT {claims.COLUMNS}, s.kind, s.id, s.raw FROM sightings s JOIN places p USING (place_n)"
-        " JOIN origins o USING (origin_n) ORDER BY s.kind, s.id, s.sighting_n"
+        f"SELECT {claims.COLUMNS}, s.kind, s.id, d.raw FROM {claims.TABLES} ORDER BY s.kind, s.id, s.sighting_n"
     )
     found = []
     for _, group in groupby(rows, key=lambda row: (row[-3], row[-2])):
