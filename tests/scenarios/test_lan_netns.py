@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from node.io.datagrams import LanSockets
+from node.io.mdns import ZeroconfMdns
+from protocol.dnssd import SERVICE
 from protocol.lan_events import Event, PeerLeft
 from protocol.peers import PeerState
 from scenarios.netns import NetLab, sweep, why_not
+from sources.mdns_dns_sd import Published
 from sources.udp_broadcast import Config, Provider, make
 from tests.fakes.lan_ports import LanPorts
 
@@ -161,3 +164,36 @@ def test_what_a_killed_run_leaves_behind_is_swept() -> None:
     name = f"ood-{dead.pid}-0-left"
     subprocess.run(["ip", "netns", "add", name], check=True)
     assert name in sweep() and not Path(f"/run/netns/{name}").exists()
+
+
+async def test_mdns_publishes_is_found_at_once_and_says_goodbye(lab: NetLab) -> None:
+    names = [lab.host(f"m{number}", "l").name for number in range(3)]
+    found: dict[str, float] = {}
+    lost: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def service(number: int) -> Published:
+        return Published(f"n{number}.{SERVICE}", SERVICE, f"n{number}", 48889, {"agentId": f"node-{number}".encode()})
+
+    def mdns(name: str) -> ZeroconfMdns:
+        return ZeroconfMdns(within=lambda: lab.inside(name))
+
+    async with asyncio.TaskGroup() as group:
+        running = [
+            group.create_task(mdns(names[n]).run(service(n), (SERVICE,), lambda f: None, lost.append)) for n in (0, 1)
+        ]
+        await asyncio.sleep(0.5)
+        start = loop.time()
+        running.append(
+            group.create_task(
+                mdns(names[2]).run(
+                    None, (SERVICE,), lambda f: found.setdefault(f.name, loop.time() - start), lost.append
+                )
+            )
+        )
+        await until(lambda: len(found) == 2, 1.0)
+        assert max(found.values()) < 0.3
+        running[1].cancel()
+        await until(lambda: f"n1.{SERVICE}" in lost, 1.5)
+        for task in running:
+            task.cancel()

@@ -1,0 +1,205 @@
+"""mDNS for real, on the `zeroconf` library (LAN.md 3 and 6): publish one service, browse types, ask at once, follow interfaces.
+
+Interfaces are always named, so nothing is published into containers and tunnels and a host without a route does not fail. The
+browser asks for multicast answers (another process of this host would otherwise take ours), and one question from an own
+port at the start brings the first answers without the library's delay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from zeroconf import DNSQuestionType, IPVersion, RecordUpdate, ServiceStateChange
+from zeroconf._dns import DNSPointer, DNSQuestion
+from zeroconf._protocol.incoming import DNSIncoming
+from zeroconf._protocol.outgoing import DNSOutgoing
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
+from node.io.datagrams import Within
+from node.io.interfaces import InterfaceWatch, list_interfaces
+from protocol import limits
+from protocol.lan_events import Interface
+from sources.mdns_dns_sd import Found, Published
+
+_GROUP, _PORT = "224.0.0.251", 5353
+_QUERY, _PTR, _IN = 0, 12, 1
+RESOLVE_MS: Final = 3_000
+LISTEN_S: Final = 0.5  # seconds answers to the first question are read
+RESOLVED_AT_ONCE: Final = 16
+
+
+class ZeroconfMdns:
+    """One publisher and browser. `run` holds it open; the callbacks are called from its loop."""
+
+    def __init__(self, only: Sequence[str] = (), within: Within = contextlib.nullcontext) -> None:
+        self._only, self._within = tuple(only), within
+        self._zeroconf: AsyncZeroconf | None = None
+        self._info: AsyncServiceInfo | None = None
+        self._published: Published | None = None
+        self._wanted: asyncio.Queue[tuple[str, str]] = asyncio.Queue(limits.SERVICES)
+        self._changed = asyncio.Event()
+        self.interfaces: tuple[Interface, ...] = ()
+        self.dropped = 0
+
+    async def run(
+        self,
+        published: Published | None,
+        types: Sequence[str],
+        found: Callable[[Found], None],
+        lost: Callable[[str], None],
+    ) -> None:
+        """Publish and browse until cancelled, then say goodbye."""
+        watch = InterfaceWatch(self._changed.set)
+        with self._within():
+            self.interfaces = _v4(self._only)
+            self._zeroconf = AsyncZeroconf([each.ip for each in self.interfaces], ip_version=IPVersion.V4Only)
+            watch.open()
+        browser = AsyncServiceBrowser(
+            self._zeroconf.zeroconf,
+            list(types),
+            handlers=[
+                lambda zeroconf, service_type, name, state_change: self._heard(service_type, name, state_change, lost)
+            ],
+            question_type=DNSQuestionType.QM,
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._resolve(found))
+                group.create_task(self._ask(types, found))
+                group.create_task(self._follow_interfaces())
+                if published is not None:
+                    await self.publish(published)
+        finally:
+            watch.close()
+            await browser.async_cancel()
+            await self._zeroconf.async_unregister_all_services()
+            await self._zeroconf.async_close()
+            self._zeroconf = self._info = None
+
+    async def publish(self, published: Published) -> None:
+        """Register the service, or say what changed about it."""
+        if self._zeroconf is None:
+            return
+        self._published = published
+        info = AsyncServiceInfo(
+            published.type,
+            published.name,
+            port=published.port,
+            properties=dict(published.txt),
+            addresses=[socket.inet_aton(each.ip) for each in self.interfaces],
+            server=f"{published.host}.local.",
+        )
+        if self._info is None:
+            # The name holds a key's hash, so nobody else has it: the probing of 1.2 s can be left out.
+            await (await self._zeroconf.async_register_service(info, cooperating_responders=True))
+        else:
+            await (await self._zeroconf.async_update_service(info))
+        self._info = info
+
+    # --- browsing ----------------------------------------------------------------------------------------------------
+
+    def _heard(self, kind: str, name: str, change: ServiceStateChange, lost: Callable[[str], None]) -> None:
+        if change is ServiceStateChange.Removed:
+            lost(name)
+        elif self._wanted.full():
+            self.dropped += 1
+        else:
+            self._wanted.put_nowait((kind, name))
+
+    async def _resolve(self, found: Callable[[Found], None]) -> None:
+        gate = asyncio.Semaphore(RESOLVED_AT_ONCE)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                kind, name = await self._wanted.get()
+                await gate.acquire()
+                group.create_task(self._resolve_one(kind, name, gate, found))
+
+    async def _resolve_one(self, kind: str, name: str, gate: asyncio.Semaphore, found: Callable[[Found], None]) -> None:
+        try:
+            info = AsyncServiceInfo(kind, name)
+            assert self._zeroconf is not None
+            if await info.async_request(self._zeroconf.zeroconf, RESOLVE_MS):
+                found(_found(kind, info))
+        finally:
+            gate.release()
+
+    async def _ask(self, types: Sequence[str], found: Callable[[Found], None]) -> None:
+        """One question per interface from an own port (RFC 6762 6.7); answers hold everything and come within milliseconds."""
+        loop = asyncio.get_running_loop()
+        sockets = []
+        with self._within():
+            for interface in self.interfaces:
+                sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                sock.setblocking(False)
+                try:
+                    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface.ip))
+                    sock.bind((interface.ip, 0))
+                    sock.sendto(_question(types, sock.getsockname()[1]), (_GROUP, _PORT))
+                except OSError:  # this interface cannot; the browser asks on all that can
+                    sock.close()
+                    continue
+                sockets.append(sock)
+                loop.add_reader(sock.fileno(), self._answered, sock, tuple(types), found)
+        try:
+            await asyncio.sleep(LISTEN_S)
+        finally:
+            for sock in sockets:
+                loop.remove_reader(sock.fileno())
+                sock.close()
+
+    def _answered(self, sock: socket.socket, types: Sequence[str], found: Callable[[Found], None]) -> None:
+        try:
+            message = DNSIncoming(sock.recv(9_000))
+        except OSError:
+            return
+        if not message.valid or self._zeroconf is None:
+            return
+        records = message.answers()
+        for record in records:
+            if isinstance(record, DNSPointer) and record.name in types and record.alias.endswith(record.name):
+                info = AsyncServiceInfo(record.name, record.alias)
+                for _ in range(2):  # addresses count once the server's name is known
+                    updates = [RecordUpdate(other, None) for other in records]
+                    info.async_update_records(self._zeroconf.zeroconf, message.now, updates)
+                if info.port and info.parsed_addresses():
+                    found(_found(record.name, info))
+
+    # --- interfaces --------------------------------------------------------------------------------------------------
+
+    async def _follow_interfaces(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            with self._within():
+                now = _v4(self._only)
+            if now == self.interfaces or self._zeroconf is None:
+                continue
+            renewed = {each.ip for each in now} == {each.ip for each in self.interfaces}
+            self.interfaces = now
+            with self._within():
+                if renewed:  # same address on a new device: the library sees no change, and its memberships are gone
+                    await self._zeroconf.async_update_interfaces(["127.0.0.1"])
+                await self._zeroconf.async_update_interfaces([each.ip for each in now])
+            if self._published is not None:
+                await self.publish(self._published)
+
+
+def _question(types: Sequence[str], number: int) -> bytes:
+    """A query of its own `number`: responders ignore for a second what looks like a copy of another host's question."""
+    question = DNSOutgoing(_QUERY, multicast=False, id_=number)
+    for kind in types:
+        question.add_question(DNSQuestion(kind, _PTR, _IN))
+    return question.packets()[0]
+
+
+def _v4(only: Sequence[str]) -> tuple[Interface, ...]:
+    return tuple(each for each in list_interfaces(only) if ":" not in each.ip)
+
+
+def _found(kind: str, info: AsyncServiceInfo) -> Found:
+    addresses = tuple(info.parsed_scoped_addresses())[: limits.PEER_ADDRESSES * 2]
+    return Found(kind, info.name, addresses, info.port or 0, dict(info.properties))
