@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -115,7 +115,17 @@ class Service:
         paths.ensure()
         self._clock = SystemClock()
         self.index = Index(paths.index, self._clock.wall)
-        self._clock.raise_floor(self.index.last_wall())
+        last_wall = self.index.last_wall()
+        self._clock.raise_floor(last_wall)
+        if not last_wall and paths.cache_state.exists():
+            self._recall()
+
+    def _recall(self) -> None:
+        """Fill an index that was lost from the cache tree: everything with the times and evidence of then."""
+        from node.cache_memory import read_cache
+
+        with suppress(StorageError):  # an index that cannot be written says so itself when it is asked
+            self.index.apply(list(read_cache(self.paths.cache)), self.rules, self.now())
 
     def close(self) -> None:
         """Give the index file back."""
