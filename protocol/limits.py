@@ -57,6 +57,24 @@ RECORD_CHARS: Final = 4_000  # one text in a generation or lock file
 DISK_RESERVE: Final = 64 * MIB  # free space an install leaves untouched
 LOCK_SECONDS: Final = 60.0  # how long a commit waits for another one
 
+# --- Resolving (SECURITY 3.4) -----------------------------------------------------------------------------------------
+RESOLVE_SECONDS: Final = 5.0  # then the answer is plan.too_hard; the hard set of the bench needs 0.5 s
+RESOLVE_ROUNDS: Final = 2_000  # of the resolver, for each question
+RESOLVE_PACKAGES: Final = 500  # items of one plan
+RESOLVE_NEEDS: Final = 64  # dependencies of one item; the largest real one has 12
+RESOLVE_VERSIONS: Final = 200  # newest releases looked at for one name
+PLAN_CAUSES: Final = 20  # lines that explain a conflict
+OPTIONAL_SECONDS: Final = 1.0  # of the whole, for one optional dependency
+
+# --- Contracts (FLOWS 4.3) ---------------------------------------------------------------------------------------------
+CONTRACT_DEPTH: Final = 32  # of one request or response
+CONTRACT_VALUES: Final = 100_000  # scalars, lists and mappings in one request or response
+CONTRACT_BYTES: Final = 8 * MIB  # one request or response as JSON
+SCHEMA_DEPTH: Final = 24
+SCHEMA_NODES: Final = 5_000
+PATTERN_CHARS: Final = 256  # of one regular expression in a schema
+CONTRACT_DIFFERENCES: Final = 50  # told at once
+
 # --- Index and events -----------------------------------------------------------------------------------------------
 EVENTS_KEPT: Final = 10_000  # rows of the event log
 PROBLEMS_KEPT: Final = 10_000  # per source

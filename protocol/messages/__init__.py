@@ -21,6 +21,7 @@ from protocol.messages import (
     install,
     lan,
     manifest,
+    plan,
     relation,
     source,
     trust,
@@ -39,6 +40,7 @@ AREAS = (
     install,
     lan,
     manifest,
+    plan,
     relation,
     source,
     trust,
@@ -59,10 +61,17 @@ class _Gaps(dict[str, object]):
         return "?"
 
 
+def _shown(value: object) -> object:
+    """A list as a sentence would say it."""
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value))
+    return "?" if value is None else value
+
+
 def render(code: str, params: Mapping[str, object], language: str) -> Rendered:
     """Fill the message of `code` in `language` ("en" or "zh"). Raises KeyError for an unknown code."""
     message = MESSAGES[code]
-    values = _Gaps({key: "?" if value is None else value for key, value in params.items()})
+    values = _Gaps({key: _shown(value) for key, value in params.items()})
     if language == "zh":
         return Rendered(message.zh.format_map(values), message.next_zh.format_map(values))
     return Rendered(message.en.format_map(values), message.next_en.format_map(values))

@@ -1,0 +1,250 @@
+"""The resolver's view of the universe: which choices a decision has, in which order, and what each choice needs.
+
+Implements the hooks of resolvelib. Decisions that took part in the last conflict are settled first, then those with a single
+choice left (SECURITY 3.4). Nothing here is tried for longer than the clock allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from resolvelib import AbstractProvider
+
+from protocol import limits
+from protocol.errors import ConflictError
+from protocol.install.offers import offers_for
+from protocol.install.ownership import owner_for
+from protocol.install.questions import (
+    Choice,
+    Choices,
+    Key,
+    Need,
+    Offer,
+    ResolveRules,
+    allows,
+    capability_fits,
+    constraint_of,
+    item_key,
+    key_of,
+)
+from protocol.install.universe import Candidate, Universe, newest_first
+from protocol.items import Dependency
+from protocol.refs import Kind
+from protocol.versions import ANY, Constraint
+
+
+class Catalogue:
+    """The universe under the rules of one resolution, remembered by name. Shared by all questions of one plan."""
+
+    def __init__(self, universe: Universe, rules: ResolveRules, choices: Choices) -> None:
+        self.universe = universe
+        self.rules = rules
+        self.choices = choices
+        self._releases: dict[tuple[Kind, str], list[Candidate]] = {}
+        self._owners: dict[tuple[Kind, str, str], tuple[str, str]] = {}
+        self._matches: dict[tuple[Kind, str, str, Constraint | None], tuple[Candidate, ...]] = {}
+        self._offers: dict[tuple[Key, str, str], tuple[Offer, ...]] = {}
+
+    def releases(self, kind: Kind, item_id: str) -> list[Candidate]:
+        """Everything of one name, newest first."""
+        name = (kind, item_id)
+        found = self._releases.get(name)
+        if found is None:
+            found = self._releases[name] = newest_first(self.universe.releases(kind, item_id))
+        return found
+
+    def owner(self, kind: Kind, item_id: str, requester: str) -> tuple[str, str]:
+        """The principal a name means to `requester`, or why there is none."""
+        asked = (kind, item_id, requester)
+        found = self._owners.get(asked)
+        if found is None:
+            found = self._owners[asked] = owner_for(
+                (kind, item_id),
+                requester,
+                self.releases(kind, item_id),
+                self.choices,
+                self.rules.trust,
+                self.rules.installed,
+            )
+        return found
+
+    def usable(self, candidate: Candidate) -> bool:
+        """Whether a release may be chosen at all."""
+        if candidate.blocked == "frozen" and candidate.digest and candidate.digest in self.choices.digests:
+            return True
+        return not candidate.blocked and len(candidate.item.requires) <= limits.RESOLVE_NEEDS
+
+    def matching(self, kind: Kind, item_id: str, owner: str, constraint: Constraint | None) -> tuple[Candidate, ...]:
+        """The releases of one principal that fit, in the order in which they are tried."""
+        asked = (kind, item_id, owner, constraint)
+        found = self._matches.get(asked)
+        if found is None:
+            rules = self.rules
+            fitting = [
+                one
+                for one in self.releases(kind, item_id)
+                if one.principal == owner
+                and self.usable(one)
+                and allows(constraint, one.item.version, pre_releases=rules.pre_releases)
+                and (one.release not in rules.cooling or _is_exact(constraint))
+            ]
+            kept = rules.installed.get((kind, item_id), ()) if not rules.upgrade else ()
+            fitting.sort(key=lambda one: ((one.item.version, one.principal) not in kept, one.deprecated))
+            found = self._matches[asked] = tuple(fitting)
+        return found
+
+    def need(self, dependency: Dependency, requester: Candidate | None) -> Need:
+        """The requirement that a dependency of `requester` (None: the user) stands for."""
+        constraint = constraint_of(dependency.constraint)
+        if dependency.kind is Kind.CAPABILITY:
+            by = str(requester.ref.any_version) if requester else "you"
+            return Need((Kind.CAPABILITY, dependency.id, by), dependency, constraint, requester=requester)
+        principal = requester.principal if requester else ""
+        owner, blocker = self.owner(dependency.kind, dependency.id, principal)
+        return Need(item_key(dependency.kind, dependency.id), dependency, constraint, owner, blocker, None, requester)
+
+    def offers(self, need: Need) -> tuple[Offer, ...]:
+        """Who could provide a capability, in the order in which they are tried."""
+        requester = need.requester
+        asked = (need.key, requester.release if requester else "", need.dependency.constraint)
+        found = self._offers.get(asked)
+        if found is None:
+            found = self._offers[asked] = offers_for(self, need)
+        return found
+
+
+def _is_exact(constraint: Constraint | None) -> bool:
+    return constraint is not None and all(len(each) == 1 and each[0].sign == "=" for each in constraint.alternatives)
+
+
+class Questions(AbstractProvider[Need, Choice, Key]):
+    """One question to the resolver. `fixed` decisions are taken already: they can be used and not be changed."""
+
+    def __init__(self, catalogue: Catalogue, fixed: Mapping[Key, Choice], check: Callable[[], None]) -> None:
+        self.catalogue = catalogue
+        self.fixed = fixed
+        self.check = check
+        self.asked_by: dict[Key, Candidate | None] = {}
+        self._needs: dict[int, tuple[Need, ...]] = {}
+
+    # --- Hooks ---------------------------------------------------------------------------------------------------
+    def identify(self, requirement_or_candidate: Need | Choice) -> Key:
+        one = requirement_or_candidate
+        return one.key if isinstance(one, Need) else key_of(one)
+
+    def narrow_requirement_selection(
+        self,
+        identifiers: Iterable[Key],
+        resolutions: Mapping[Key, Choice],
+        candidates: Mapping[Key, Iterator[Choice]],
+        information: Mapping[Key, Iterator[Any]],
+        backtrack_causes: Sequence[Any],
+    ) -> Iterable[Key]:
+        open_ = list(identifiers)
+        if backtrack_causes:
+            involved = {cause.requirement.key for cause in backtrack_causes}
+            involved |= {key_of(cause.parent) for cause in backtrack_causes if cause.parent is not None}
+            if hot := [key for key in open_ if key in involved]:
+                return hot
+        single = [key for key in open_ if len(list(islice(candidates[key], 2))) < 2]
+        return single or open_
+
+    def get_preference(
+        self,
+        identifier: Key,
+        resolutions: Mapping[Key, Choice],
+        candidates: Mapping[Key, Iterator[Choice]],
+        information: Mapping[Key, Iterator[Any]],
+        backtrack_causes: Sequence[Any],
+    ) -> tuple[bool, int, Key]:
+        return bool(identifier[2]), sum(1 for _ in candidates[identifier]), identifier
+
+    def find_matches(
+        self,
+        identifier: Key,
+        requirements: Mapping[Key, Iterator[Need]],
+        incompatibilities: Mapping[Key, Iterator[Choice]],
+    ) -> Sequence[Choice]:
+        self.check()
+        needs = list(requirements[identifier])
+        barred = {id(one) for one in incompatibilities[identifier]}
+        fixed = self.fixed.get(identifier)
+        if fixed is not None:
+            fits = id(fixed) not in barred and all(self.is_satisfied_by(need, fixed) for need in needs)
+            return [fixed] if fits else []
+        if identifier[2]:
+            offers: Sequence[Choice] = self.catalogue.offers(needs[0])
+            return [
+                one for one in offers if id(one) not in barred and all(self.is_satisfied_by(n, one) for n in needs[1:])
+            ]
+        found: Sequence[Candidate] = self.matching(needs[0])
+        if len(needs) > 1:
+            found = [one for one in found if all(self.is_satisfied_by(need, one) for need in needs[1:])]
+        return [one for one in found if id(one) not in barred] if barred else found
+
+    def is_satisfied_by(self, requirement: Need, candidate: Choice) -> bool:
+        if isinstance(candidate, Offer):
+            return any(
+                one.skill == candidate.skill and one.owner == candidate.owner
+                for one in self.catalogue.offers(requirement)
+            )
+        return candidate in self.matching(requirement)
+
+    def get_dependencies(self, candidate: Choice) -> Sequence[Need]:
+        if self.fixed.get(key_of(candidate)) is candidate:
+            return ()
+        found = self._needs.get(id(candidate))
+        if found is None:
+            found = self._needs[id(candidate)] = tuple(self.needs_of(candidate))
+            by = candidate if isinstance(candidate, Candidate) else None
+            for need in found:
+                self.asked_by.setdefault(need.key, need.requester or by)
+        return found
+
+    # --- Steps ---------------------------------------------------------------------------------------------------
+    def needs_of(self, choice: Choice) -> Iterator[Need]:
+        """What is required of others, directly. Optional needs are asked for later, one by one."""
+        if isinstance(choice, Candidate):
+            for dependency in choice.item.requires:
+                if dependency.required and not is_ignored(dependency):
+                    yield self.catalogue.need(dependency, choice)
+            return
+        need = choice.need
+        capability, contract = need.dependency.id, choice.contract
+        yield Need(
+            item_key(Kind.SKILL, choice.skill),
+            Dependency(Kind.SKILL, choice.skill, purpose=str(need.dependency.ref)),
+            ANY,
+            choice.owner,
+            provides=(capability, need.constraint, contract.item.version if contract else ""),
+            requester=need.requester,
+        )
+        if contract is not None:
+            yield Need(
+                item_key(Kind.CAPABILITY, capability),
+                need.dependency,
+                need.constraint,
+                contract.principal,
+                requester=need.requester,
+            )
+
+    def matching(self, need: Need) -> tuple[Candidate, ...]:
+        if need.blocker or not need.owner:
+            return ()
+        kind, item_id, _ = need.key
+        found = self.catalogue.matching(kind, item_id, need.owner, need.constraint)
+        if need.provides is None:
+            return found
+        return tuple(one for one in found if capability_fits(one, *need.provides))
+
+
+def is_ignored(dependency: Dependency) -> bool:
+    """Whether a dependency is nothing that this node installs: parts of the platform, and agents."""
+    return dependency.platform or dependency.kind is Kind.AGENT
+
+
+def too_hard(ref: str, seconds: float) -> ConflictError:
+    """The answer when time or rounds are used up."""
+    return ConflictError("plan.too_hard", ref=ref, seconds=seconds)

@@ -1,0 +1,129 @@
+"""Messages of the areas `plan` (what an install would do) and `contract` (what a capability promises)."""
+
+from __future__ import annotations
+
+from protocol.messages.message import Message
+
+_LOOK = ("Look at it: ooder show {ref}", "查看：ooder show {ref}")
+
+_PLAN = {
+    "plan.conflict": Message(
+        "{ref} cannot be put together; these do not go with each other: {causes}",
+        "{ref} 无法组合；以下要求互相冲突：{causes}",
+        "Ask for another version, or leave one of them out.",
+        "请换一个版本，或去掉其中之一。",
+    ),
+    "plan.missing_dependency": Message(
+        "{needs} is needed ({causes}) and known nowhere",
+        "需要 {needs}（{causes}），但任何来源都没有",
+        "Scan with more sources: ooder scan --scope community, or search a replacement: ooder search",
+        "用更多来源扫描：ooder scan --scope community，或查找替代：ooder search",
+    ),
+    "plan.unknown_target": Message(
+        "{ref} is known nowhere", "{ref} 在任何来源中都不存在", "Try: ooder search {id}", "试试：ooder search {id}"
+    ),
+    "plan.unsatisfiable": Message(
+        "no release of {needs} fits ({causes}); there is: {versions}",
+        "{needs} 没有合适的版本（{causes}）；现有：{versions}",
+        "Ask the publisher for a matching release, or scan again: ooder scan",
+        "请向发布者索取匹配的版本，或重新扫描：ooder scan",
+    ),
+    "plan.unprovided_capability": Message(
+        "nobody provides {needs} ({causes})",
+        "没有技能提供 {needs}（{causes}）",
+        "Scan with more sources, or name a skill: --with CAP=SKILL",
+        "用更多来源扫描，或指定技能：--with CAP=SKILL",
+    ),
+    "plan.too_hard": Message(
+        "no answer for {ref} within {seconds} seconds; its requirements contradict each other in too many ways",
+        "{seconds} 秒内无法求解 {ref}；其要求的矛盾组合过多",
+        "Ask for exact versions to narrow it down.",
+        "请指定确切版本以缩小范围。",
+    ),
+    "plan.too_large": Message(
+        "{ref} needs more than {limit} {what}",
+        "{ref} 需要的{what}超过 {limit}",
+        "Install its parts one by one.",
+        "请分别安装其各部分。",
+    ),
+    "plan.frozen": Message(
+        "{needs} is frozen: one release, several contents ({causes})",
+        "{needs} 已冻结：同一版本有多种内容（{causes}）",
+        "Compare them and give the digest you trust: --digest sha256:…",
+        "请比较后给出可信的摘要：--digest sha256:…",
+    ),
+    "plan.blocked": Message(
+        "no release of {needs} can be installed ({causes})",
+        "{needs} 没有可安装的版本（{causes}）",
+        "See why: ooder show {needs}",
+        "查看原因：ooder show {needs}",
+    ),
+    "plan.needs_digest": Message(
+        "{release} is unverified; it is installed only by its digest",
+        "{release} 未经验证；只能通过摘要安装",
+        "If you know the bytes: --digest {digest}",
+        "如果确认内容可信：--digest {digest}",
+    ),
+    "plan.needs_consent": Message(
+        "{count} things must be agreed to first: {causes}",
+        "需要先同意 {count} 项：{causes}",
+        "Read the plan, then: ooder install {ref} --yes",
+        "请阅读方案，然后：ooder install {ref} --yes",
+    ),
+    "plan.ambiguous": Message(
+        "{needs} means different things: {causes}",
+        "{needs} 指代不明：{causes}",
+        "Say whose you mean: ooder trust pin {needs} PRINCIPAL",
+        "请指明归属：ooder trust pin {needs} PRINCIPAL",
+    ),
+    "plan.bad_choice": Message(
+        "{skill} cannot be chosen for {needs}: {reason}",
+        "不能为 {needs} 选择 {skill}：{reason}",
+        "See who provides it: ooder show {needs}",
+        "查看谁提供它：ooder show {needs}",
+    ),
+    "plan.cannot_install": Message(
+        "{ref} cannot be installed; only scenes and skills can",
+        "{ref} 不能安装；只有场景和技能可以安装",
+        *_LOOK,
+    ),
+    "plan.not_locked": Message(
+        "{ref} is not in the lock, and nothing may be resolved",
+        "锁文件中没有 {ref}，且不允许重新求解",
+        "Leave out --frozen.",
+        "请去掉 --frozen。",
+    ),
+    "plan.bad_record": Message("this plan cannot be read: {reason}", "无法读取方案：{reason}"),
+}
+
+_CONSENT = {
+    "plan.consent.trust": Message("{release} is {trust}", "{release} 的信任级别为 {trust}"),
+    "plan.consent.explicit_digest": Message(
+        "{release} is unverified: give its digest to install it", "{release} 未经验证：需给出摘要才能安装"
+    ),
+    "plan.consent.crossing": Message(
+        "{release} ({trust}) is needed by {by} and comes from somebody less trusted",
+        "{by} 需要 {release}（{trust}），其来源的信任级别更低",
+    ),
+    "plan.consent.permissions": Message("{release} newly asks for: {values}", "{release} 新请求的权限：{values}"),
+    "plan.consent.dependencies": Message("{release} newly brings along: {values}", "{release} 新增依赖：{values}"),
+    "plan.consent.principal": Message(
+        "{release} replaces a release of {values}", "{release} 将替换 {values} 发布的版本"
+    ),
+    "plan.consent.run": Message("{release} would run: {values}", "{release} 将运行：{values}"),
+    "plan.consent.lookalike": Message(
+        "{release} is named almost like {values}, which is trusted more",
+        "{release} 的名称与更可信的 {values} 几乎相同",
+    ),
+    "plan.consent.hidden_characters": Message(
+        "{release} hides characters in: {values}", "{release} 含有隐藏字符：{values}"
+    ),
+    "plan.consent.repaired": Message(
+        "the manifest of {release} could be read only after repair: {values}",
+        "{release} 的清单经修复后才能读取：{values}",
+    ),
+    "plan.consent.downgrade": Message("{release} is older than {values}", "{release} 比 {values} 旧"),
+    "plan.consent.deprecated": Message("{release} is deprecated", "{release} 已弃用"),
+}
+
+MESSAGES: dict[str, Message] = {**_PLAN, **_CONSENT}
