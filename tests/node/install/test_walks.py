@@ -96,7 +96,7 @@ def follow(model: Model, home: Path, wanted: Scenes | None, *, killed: bool) -> 
         model.commit(wanted)
     else:
         assert killed or wanted is None, "a change that came to its end is not there"
-    names = os.listdir(home / STORE / GENERATIONS) if (home / STORE).exists() else []
+    names = os.listdir(home / STORE / GENERATIONS) if (home / STORE / GENERATIONS).exists() else []
     there = {int(name.removesuffix(".json")) for name in names if not name.startswith(".")}
     model.kept = {n: scenes for n, scenes in model.kept.items() if n in there}
     assert installed(store) == model.now
