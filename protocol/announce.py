@@ -130,8 +130,8 @@ def compose(
     if extension is None:
         payload = next((text for text, _ in _shorter(message) if len(text) <= room), None)
         return None if payload is None else encode_frame(kind, payload, pad_to=min(pad_to, limit))
-    draft = seal.sign(encode_extension(replace(extension, text=bytes(16), flags=extension.flags | Flag.LISTS_CUT)))
-    room -= EXTENSION_HEAD_BYTES + len(draft)
+    draft = encode_extension(replace(extension, text=bytes(16), flags=extension.flags | Flag.LISTS_CUT))
+    room -= EXTENSION_HEAD_BYTES + seal.overhead + len(draft)
     for payload, cut in _shorter(message):
         if len(payload) <= room:
             flags = extension.flags | (Flag.LISTS_CUT if cut else 0)

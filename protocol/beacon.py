@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from protocol import limits
 from protocol.announce import Heard
@@ -271,11 +270,11 @@ class Beacon:
                 self._events.append(PeerLeft(left))
             return
         before = self.peers.get(key)
-        said = signed_peer(before, key, message, extension, address)
+        said = signed_peer(before, outcome, extension, address)
         if before is not None and self.peers.cloned(said, now):
             ips = {each.ip for each in (*before.addresses, address)}
             self._events.append(CloneSeen(extension.agent_id, key, tuple(sorted(ips))))
-        change, peer = self._hear(replace(said, proven=said.proven or outcome.echoed), now)
+        change, peer = self._hear(said, now)
         if peer is None:
             return
         if extension.flags & Flag.WATCHING:

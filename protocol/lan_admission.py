@@ -1,7 +1,7 @@
 """The door of the local network: which datagrams are heard at all, cheapest test first (LAN.md 5.3, SECURITY 6).
 
-size -> bucket of the source address -> seen before -> decode -> bucket of the claimed key -> budget for signature checks ->
-signature -> binding of text and extension -> replay. Every refusal has a reason and is counted, nothing is ever raised. A
+size -> bucket of the source address -> seen before -> decode -> bucket of the claimed key -> address known for forgeries (then
+only known keys pass) -> budget for signature checks -> signature -> binding of text and extension -> replay. Every refusal has a reason and is counted, nothing is ever raised. A
 datagram that is not signed passes without a key: a hint, no more.
 
 Replay: within one life of a peer (`instance`) the sequence number must grow. A new life is believed when it was issued after
@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     SOURCE_RATE = "source_rate"
     DUPLICATE = "duplicate"
     KEY_RATE = "key_rate"
+    FORGER = "forger"  # that address sent signatures that do not hold; only known keys are heard from it
     VERIFY_BUDGET = "verify_budget"
     BAD_SIGNATURE = "bad_signature"
     BAD_EXTENSION = "bad_extension"
@@ -85,6 +86,7 @@ class Admission:
         self._seal, self._known = seal, known
         self._sources = KeyedBuckets(limits.SOURCE_RATE, limits.SOURCE_BURST, limits.SOURCES)
         self._keys = KeyedBuckets(limits.KEY_VERIFY_RATE, limits.KEY_VERIFY_RATE * 2, limits.SOURCES)
+        self._forgers = KeyedBuckets(limits.FORGERY_RATE, limits.FORGERY_BURST, limits.SOURCES)
         self._budget = Bucket(limits.VERIFY_RATE / 2, limits.VERIFY_BURST / 2, now)
         self._reserved = Bucket(limits.VERIFY_RATE / 2, limits.VERIFY_BURST / 2, now)
         self._seen: OrderedDict[bytes, None] = OrderedDict()
@@ -142,14 +144,18 @@ class Admission:
             return Refused(Refusal.BAD_EXTENSION)
         if not self._keys.take(claimed, now):
             return Refused(Refusal.KEY_RATE)
-        budget = self._reserved if self._known(claimed, ip) else self._budget
+        known = self._known(claimed, ip)
+        if not known and not self._forgers.has(ip, now):
+            return Refused(Refusal.FORGER)
+        budget = self._reserved if known else self._budget
         if not budget.take(now):
             return Refused(Refusal.VERIFY_BUDGET)
-        return self._verify(heard, now, wall)
+        return self._verify(heard, ip, now, wall)
 
-    def _verify(self, heard: Heard, now: float, wall: int) -> Admitted | Refused:
+    def _verify(self, heard: Heard, ip: str, now: float, wall: int) -> Admitted | Refused:
         opened = self._seal.open(heard.record)
         if opened is None:
+            self._forgers.take(ip, now)
             return Refused(Refusal.BAD_SIGNATURE)
         key, payload = opened
         extension = decode_extension(payload)

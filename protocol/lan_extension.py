@@ -33,6 +33,9 @@ class Flag(IntFlag):
 class Seal(Protocol):
     """Signs and opens the records that extensions travel in; `protocol.records` does it for real."""
 
+    overhead: int
+    """Bytes a record is longer than its payload."""
+
     def sign(self, payload: bytes) -> bytes:
         """A record that holds exactly `payload`."""
 

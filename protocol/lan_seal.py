@@ -19,6 +19,8 @@ _HEAD = KEY_BYTES + SIGNATURE_BYTES
 class KeySeal:
     """`Seal` with real keys."""
 
+    overhead = _HEAD
+
     def __init__(self, key: SigningKey) -> None:
         self._key = key
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protocol.dialects import Dialect, Foreign
+from protocol.lan_admission import Admitted
 from protocol.lan_extension import Extension
 from protocol.lan_text import AgentAnnounce, Heartbeat, Message
 from protocol.peers import Address, Peer
@@ -12,22 +13,20 @@ from protocol.peers import Address, Peer
 UNSIGNED_EVERY, UNSIGNED_TTL = 30.0, 91.0  # seconds; an unsigned neighbour is offline after three missed heartbeats
 
 
-def signed_peer(old: Peer | None, key: str, message: Message | Foreign, extension: Extension, address: Address) -> Peer:
+def signed_peer(old: Peer | None, outcome: Admitted, extension: Extension, address: Address) -> Peer:
     """The sender of a signed datagram. What this datagram does not say is as `old` said it."""
+    message, key = outcome.heard.message, outcome.key
     base = old or Peer(extension.agent_id, key)
-    if isinstance(message, AgentAnnounce):
-        base = replace(
-            base,
-            user_id=message.user_id,
-            device_name=message.device_name,
-            capabilities=message.capabilities,
-            scenes=message.scenes,
-            status=message.status,
-        )
-    return replace(
-        base,
-        agent_id=extension.agent_id,
-        instance=extension.instance,
+    said: AgentAnnounce | Peer = message if isinstance(message, AgentAnnounce) else base
+    return Peer(
+        extension.agent_id,
+        key,
+        extension.instance,
+        user_id=said.user_id,
+        device_name=said.device_name,
+        capabilities=said.capabilities,
+        scenes=said.scenes,
+        status=said.status,
         name=extension.name,
         tcp_port=extension.tcp_port,
         dht_port=extension.dht_port,
@@ -38,6 +37,7 @@ def signed_peer(old: Peer | None, key: str, message: Message | Foreign, extensio
         every=max(0.5, extension.every / 1000),
         ttl=float(extension.ttl),
         addresses=(address,),
+        proven=base.proven or outcome.echoed,
     )
 
 

@@ -150,16 +150,18 @@ class PeerTable:
 
     def hear(self, said: Peer, now: float) -> Change:
         """A sign of life of `said` (its newest description, one address). Its other addresses are kept."""
-        said = replace(said, last_heard=now, first_seen=now, state=PeerState.FRESH, reason="")
         row = self._rows.get(said.row)
         if row is None:
-            return self._admit(said, now)
+            return self._admit(replace(said, last_heard=now, first_seen=now, state=PeerState.FRESH, reason=""), now)
         old = row.peer
         addresses = said.addresses + tuple(a for a in old.addresses if a.ip != said.addresses[0].ip)
         said = replace(
             said,
             addresses=addresses[: limits.PEER_ADDRESSES],
             first_seen=old.first_seen,
+            last_heard=now,
+            state=PeerState.FRESH,
+            reason="",
             proven=said.proven or old.proven,
         )
         if said.proven:

@@ -21,10 +21,14 @@ class Bucket:
 
     def take(self, now: float, amount: float = 1.0) -> bool:
         """Take `amount` tokens if they are there. A clock that steps back adds nothing."""
-        level = min(self._burst, self._level + max(0.0, now - self._at) * self._rate)
+        level = self.level(now)
         self._at = now
         self._level = level - amount if level >= amount else level
         return level >= amount
+
+    def level(self, now: float) -> float:
+        """How many tokens are there."""
+        return min(self._burst, self._level + max(0.0, now - self._at) * self._rate)
 
 
 class KeyedBuckets:
@@ -41,6 +45,14 @@ class KeyedBuckets:
 
     def take(self, key: Hashable, now: float, amount: float = 1.0) -> bool:
         """Take `amount` tokens from the bucket of `key`."""
+        return self._bucket(key, now).take(now, amount)
+
+    def has(self, key: Hashable, now: float) -> bool:
+        """Whether a token could be taken; no key is remembered for asking."""
+        bucket = self._buckets.get(key)
+        return bucket is None or bucket.level(now) >= 1.0
+
+    def _bucket(self, key: Hashable, now: float) -> Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= self._capacity:
@@ -48,4 +60,4 @@ class KeyedBuckets:
             bucket = self._buckets[key] = Bucket(self._rate, self._burst, now)
         else:
             self._buckets.move_to_end(key)
-        return bucket.take(now, amount)
+        return bucket

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@lru_cache(maxsize=1024)
+def read_address(ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address without its scope; None for what is none."""
+    try:
+        return ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return None
 
 
 class Subnets:
@@ -23,9 +33,8 @@ class Subnets:
 
     def near(self, ip: str) -> bool:
         """Whether `ip` may be answered. False for what is no address."""
-        try:
-            address = ipaddress.ip_address(ip.partition("%")[0])
-        except ValueError:
+        address = read_address(ip)
+        if address is None:
             return False
         if address.version == 6 and address.is_link_local:
             return True

@@ -19,11 +19,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol
 
 from node.io.interfaces import InterfaceWatch, list_interfaces
 from protocol import limits
 from protocol.lan_events import PORT, Interface, Outgoing
+from protocol.subnets import read_address
 
 GROUP_V6: Final = "ff12::00de:1a4e"
 """Our own transient link-local group, for interfaces without IPv4."""
@@ -218,23 +220,25 @@ class LanSockets:
         return True
 
     def _mouth_for(self, ip: str, iface: str) -> Interface | None:
-        address = ipaddress.ip_address(ip.partition("%")[0])
-        same = [each for each in self._mouths if (":" in each.ip) == (address.version == 6)]
-        near = [each for each in same if address in ipaddress.ip_network(f"{each.ip}/{each.prefix}", strict=False)]
+        address = read_address(ip)
+        same = [each for each in self._mouths if (":" in each.ip) == (":" in ip)]
+        near = [each for each in same if address in _network(each)]
         named = [each for each in near or same if each.name == iface]
         return next(iter((*named, *near, *same)), None)
 
     def _interface_of(self, ip: str) -> str:
         if "%" in ip:
             return ip.partition("%")[2]
-        address = ipaddress.ip_address(ip)
-        for each in self._mouths:
-            if ":" not in each.ip and address in ipaddress.ip_network(f"{each.ip}/{each.prefix}", strict=False):
-                return each.name
-        return ""
+        address = read_address(ip)
+        return next((each.name for each in self._mouths if ":" not in each.ip and address in _network(each)), "")
 
     def _traffic(self, iface: str) -> Traffic:
         return self.traffic.setdefault(iface, Traffic())
+
+
+@lru_cache(maxsize=256)
+def _network(interface: Interface) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(f"{interface.ip}/{interface.prefix}", strict=False)
 
 
 def _errno_name(error: OSError) -> str:

@@ -28,6 +28,8 @@ _SECRETS: dict[bytes, bytes] = {}
 class FakeSeal:
     """A seal without cryptography: 8 key bytes, 8 bytes of a keyed hash."""
 
+    overhead = 16
+
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self.public = hashlib.blake2b(secret, digest_size=8).digest()

@@ -284,3 +284,17 @@ def test_bad_weather(seed: int) -> None:
 def test_bad_weather_a_thousand_times() -> None:
     for seed in range(50, 1_050):
         stormy(seed)
+
+
+def test_forgers_from_many_addresses_do_not_use_up_the_signature_checks() -> None:
+    lan = settled(3)
+    victim = lan.nodes[0]
+    real = next(data for _, ip, data in lan.recorded if ip == lan.nodes[1].ip)
+    for number in range(20_000):
+        forged = real[:-8] + number.to_bytes(8, "big")
+        lan.inject(forged, f"10.0.3.{number % 230}", victim)
+        if number % 200 == 0:
+            lan.run(0.01)
+    assert victim.beacon.counters[Refusal.BAD_SIGNATURE] < 1_000
+    lan.add()
+    assert lan.run_until(lambda: victim.knows(lan.nodes[-1])) < 0.1
