@@ -69,7 +69,7 @@ def check_agreed(plan: InstallPlan, choices: Choices, *, agreed: bool) -> None:
 
 
 def consents_of(plan: InstallPlan, who: str, at: float) -> tuple[Consent, ...]:
-    """What is written down when everything was agreed to: per changed item its permissions and commands."""
+    """What is written down when everything was agreed to: per changed item its permissions and commands (after `RUN`)."""
     asked: dict[str, list[str]] = {}
     for question in plan.questions:
         asked.setdefault(question.release, []).append(question.asked.value)

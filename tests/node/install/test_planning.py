@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,14 @@ from node import config as configuration
 from node.install.planning import PlanOptions, plan_install
 from node.paths import Paths
 from node.service import Service
-from protocol.errors import OoderError
+from protocol.errors import DataError, OoderError
+from protocol.install.apply import apply, check
+from protocol.install.consents import check_agreed
+from protocol.install.model import EMPTY, Origin
+from protocol.install.plan_change import Fetched, change_of
+from protocol.install.plan_json import decode_plan, encode_plan, plan_digest
 from protocol.install.planned import Asked, Step
+from protocol.install.questions import Choices
 
 CATALOGUE = Path(__file__).resolve().parents[3] / "scenarios" / "catalogue"
 
@@ -103,3 +111,48 @@ def test_an_item_read_after_repair_is_asked_about(service: Service) -> None:
     plan = plan_install(service, "skill:skill-visitor-pass")
     assert Asked.REPAIRED in {one.asked for one in plan.questions}
     assert Asked.EXPLICIT_DIGEST in {one.asked for one in plan.questions}
+
+
+def test_a_plan_survives_json_and_its_digest_tells_plans_apart(service: Service) -> None:
+    plan = plan_install(service, "scene:daily-report")
+    body = json.loads(json.dumps(encode_plan(plan)))
+    assert decode_plan(body) == plan
+    again = plan_install(service, "scene:daily-report")
+    assert plan_digest(again) == plan_digest(plan)
+    assert plan_digest(plan_install(service, "scene:daily-report", PlanOptions(optional=False))) != plan_digest(plan)
+    body["items"][0]["principal"] = "git:elsewhere"
+    with pytest.raises(DataError, match="digest"):
+        decode_plan(body)
+
+
+def test_an_agreed_plan_becomes_a_generation_and_then_asks_nothing_again(service: Service) -> None:
+    plan = plan_install(service, "scene:daily-report")
+    got = {
+        item.release: Fetched(item.digest, item.size, item.files, Origin("local_fs", item.locations[0].url))
+        for item in plan.items
+    }
+    generation = apply(EMPTY, change_of(plan, got, EMPTY, who="me", at=1.0), 1.0)
+    assert [str(one.ref) for one in generation.scenes] == ["scene:daily-report@1.4.0"]
+    assert check(generation) == generation
+    again = plan_install(service, "scene:daily-report", installed=generation)
+    assert again.is_done and again.questions == () and again.base == 1
+    with pytest.raises(OoderError, match="generation 0"):
+        change_of(plan, got, generation, who="me", at=2.0)
+    wrong = {**got, plan.items[0].release: replace(got[plan.items[0].release], digest="sha256:" + "0" * 64)}
+    with pytest.raises(OoderError) as caught:
+        change_of(plan, wrong, EMPTY, who="me", at=1.0)
+    assert caught.value.code == "plan.other_bytes"
+
+
+def test_only_an_answer_lets_a_plan_pass(service: Service) -> None:
+    plan = plan_install(service, "scene:daily-report")
+    with pytest.raises(OoderError) as caught:
+        check_agreed(plan, Choices(), agreed=False)
+    assert caught.value.code == "plan.needs_consent"
+    check_agreed(plan, Choices(), agreed=True)
+    doubtful = plan_install(service, "skill:skill-visitor-pass")
+    with pytest.raises(OoderError) as caught:
+        check_agreed(doubtful, Choices(), agreed=True)
+    assert caught.value.code == "plan.needs_digest"
+    digest = next(item.digest for item in doubtful.items if item.id == "skill-visitor-pass")
+    check_agreed(doubtful, Choices(digests=frozenset([digest])), agreed=True)

@@ -1,0 +1,73 @@
+"""From a plan that was agreed to and the bytes that were brought, to the change that is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from protocol.errors import ConflictError, IntegrityError
+from protocol.install.apply import Change
+from protocol.install.consents import consents_of
+from protocol.install.model import Generation, Installed, Origin
+from protocol.install.planned import InstallPlan, Planned, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was brought for one release: its tree, and where it came from."""
+
+    digest: str
+    size: int
+    files: int
+    origin: Origin
+    state: str = ""
+
+
+def change_of(
+    plan: InstallPlan, fetched: Mapping[str, Fetched], installed: Generation, *, who: str, at: float, reason: str = ""
+) -> Change:
+    """The commit of a plan. `fetched` has every changed release; `who` agreed to it at wall time `at`.
+
+    Raises ConflictError `install.base_moved` when something else was committed since the plan was made; IntegrityError
+    `plan.other_bytes` when a tree is not the one the plan named, `plan.not_fetched` when one is missing.
+    """
+    if plan.base != installed.number:
+        raise ConflictError("install.base_moved", planned=plan.base, current=installed.number)
+    before = {item.release: item for item in installed.items}
+    rows = []
+    for item in plan.items:
+        old = before.get(item.release)
+        if item.step is Step.KEPT and old is not None:
+            rows.append(
+                _row(item, Fetched(old.digest, old.size, old.files, Origin("", "")), old.sources, at, old.state)
+            )
+            continue
+        got = fetched.get(item.release)
+        if got is None:
+            raise IntegrityError("plan.not_fetched", release=item.release)
+        if item.digest and got.digest != item.digest:
+            raise IntegrityError("plan.other_bytes", release=item.release, expected=item.digest, actual=got.digest)
+        rows.append(_row(item, got, (got.origin,), at, got.state))
+    return Change(
+        reason=reason or f"install {plan.target}", add=tuple(rows), consents=consents_of(plan, who, at), base=plan.base
+    )
+
+
+def _row(item: Planned, got: Fetched, sources: tuple[Origin, ...], at: float, state: str) -> Installed:
+    return Installed(
+        kind=item.kind,
+        id=item.id,
+        version=item.version,
+        principal=item.principal,
+        digest=got.digest,
+        size=got.size,
+        files=got.files,
+        trust=item.trust.value,
+        key=item.key,
+        sources=sources,
+        needs=item.needs,
+        requested=item.requested,
+        first_seen=item.first_seen or at,
+        routes=item.routes,
+        state=state,
+    )
