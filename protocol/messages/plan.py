@@ -135,4 +135,55 @@ _CONSENT = {
     "plan.consent.deprecated": Message("{release} is deprecated", "{release} 已弃用"),
 }
 
-MESSAGES: dict[str, Message] = {**_PLAN, **_CONSENT}
+_ASK = ("Tell its publisher; the capability cannot be used as it is.", "请联系发布者；该能力目前无法使用。")
+
+_CONTRACT = {
+    "contract.not_capability": Message("{ref} is no capability", "{ref} 不是能力"),
+    "contract.no_path": Message(
+        "{ref} has no interface path (it says '{path}')", "{ref} 没有接口路径（“{path}”）", *_ASK
+    ),
+    "contract.no_schema": Message("{ref} has no {place} schema", "{ref} 没有 {place} 的结构定义", *_ASK),
+    "contract.bad_schema": Message(
+        "this is no JSON Schema that can be used, at {place}: {reason}",
+        "{place} 处的 JSON Schema 无法使用：{reason}",
+        *_ASK,
+    ),
+    "contract.remote_ref": Message(
+        "the schema at {place} refers to {target}; a contract may refer only to itself",
+        "{place} 处的结构引用了 {target}；契约只能引用自身",
+        *_ASK,
+    ),
+    "contract.no_fallback": Message(
+        "{ref} must work offline and names no fallback method", "{ref} 要求离线可用，但没有回退方法", *_ASK
+    ),
+    "contract.bad_strategy": Message(
+        "{ref} has the offline strategy '{strategy}'; known are queue, cache, reject and custom",
+        "{ref} 的离线策略“{strategy}”未知；可用：queue、cache、reject、custom",
+        *_ASK,
+    ),
+    "contract.no_permissions": Message(
+        "{ref} does not say which permissions it needs (an empty list would do)",
+        "{ref} 没有声明权限（可为空列表）",
+        *_ASK,
+    ),
+    "contract.incompatible": Message(
+        "{release} does not keep the contract of {ref}: {causes}",
+        "{release} 不符合 {ref} 的契约：{causes}",
+        "Choose another skill: ooder show {ref}",
+        "请选择其他技能：ooder show {ref}",
+    ),
+    "contract.bad_request": Message(
+        "the request does not fit cap:{capability}, at {place}: {reason}",
+        "请求不符合 cap:{capability}，位置 {place}：{reason}",
+        "See what it asks for: ooder show cap:{capability}",
+        "查看其要求：ooder show cap:{capability}",
+    ),
+    "contract.bad_response": Message(
+        "the answer does not fit cap:{capability}, at {place}: {reason}",
+        "应答不符合 cap:{capability}，位置 {place}：{reason}",
+        "The skill broke its contract; try another one: ooder replace",
+        "该技能违反了契约；可更换：ooder replace",
+    ),
+}
+
+MESSAGES: dict[str, Message] = {**_PLAN, **_CONSENT, **_CONTRACT}
