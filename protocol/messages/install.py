@@ -15,6 +15,49 @@ def _refused(en: str, zh: str) -> Message:
     return Message("{member}: " + en, "{member}：" + zh, *_REPACK)
 
 
+_PIPELINE = {
+    "install.wrong_digest": Message(
+        "{ref}: the bytes are not the ones that were planned (wanted {wanted}, found {found})",
+        "{ref}：内容与计划不符（应为 {wanted}，实为 {found}）",
+        "Scan again and look at the plan: ooder scan && ooder install {ref} --plan",
+        "请重新扫描并查看计划：ooder scan && ooder install {ref} --plan",
+    ),
+    "install.no_location": Message(
+        "{ref} could not be had from anywhere: {causes}",
+        "无法从任何位置获取 {ref}：{causes}",
+        "Plug the network in, or let it be installed when a source is back: ooder install {ref} --queue",
+        "请接通网络，或在来源恢复后自动安装：ooder install {ref} --queue",
+    ),
+    "install.not_agreed": Message(
+        "{count} things were not agreed to: {causes}",
+        "有 {count} 项未获同意：{causes}",
+        "Look at them with --plan, then agree with --yes.",
+        "请用 --plan 查看，再用 --yes 同意。",
+    ),
+    "install.needs_digest": Message(
+        "{ref} is unverified; it is installed only by its digest",
+        "{ref} 未经验证；只能按摘要安装",
+        "If you trust these bytes: --digest {digest}",
+        "如果你信任这些内容：--digest {digest}",
+    ),
+    "install.other_item": Message(
+        "the package of {ref} holds something else: {found}",
+        "{ref} 的安装包内容是另一项：{found}",
+        "Scan again: ooder scan",
+        "请重新扫描：ooder scan",
+    ),
+    "install.no_manifest": Message(
+        "the package of {ref} holds no manifest that can be read", "{ref} 的安装包中没有可读的清单"
+    ),
+    "install.no_package": Message("there is nothing at {path}", "{path} 不存在"),
+    "install.no_lock": Message(
+        "{ref} is not in the lock",
+        "锁定文件中没有 {ref}",
+        "Without --frozen it is resolved anew.",
+        "去掉 --frozen 以重新求解。",
+    ),
+}
+
 _UNPACK = {
     "unpack.unknown_form": Message(
         "{name} is no package form this node opens (.skill .zip .tar.gz .jar or a folder)",
@@ -177,4 +220,4 @@ _STORE = {
     ),
 }
 
-MESSAGES: dict[str, Message] = {**_UNPACK, **_INSTALL, **_STORE}
+MESSAGES: dict[str, Message] = {**_PIPELINE, **_UNPACK, **_INSTALL, **_STORE}

@@ -1,0 +1,254 @@
+"""`install`, `uninstall`, `rollback`, `update`, `outdated`: changing what is installed, with a plan first."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Collection
+from typing import Any
+
+import click
+
+from node.cli.detail_page import size
+from node.cli.exit_codes import ExitCode
+from node.cli.main import common_options
+from node.cli.plan_page import plan_body, print_plan, sentence
+from node.cli.scan import run_scan
+from node.cli.screen import show
+from node.cli.session import Session
+from node.install.engine import Engine
+from node.install.installer import Outcome, not_agreed
+from node.install.planning import PlanOptions
+from node.install.steps import ORDER, StepEvent
+from protocol.errors import OoderError, UsageError
+from protocol.install.planned import Asked, InstallPlan, Question
+
+
+@click.command("install")
+@click.argument("target")
+@click.option("--plan", "only_plan", is_flag=True, help="Show the plan and stop.")
+@click.option("--yes", "-y", is_flag=True, help="Agree to everything the plan asks, except to unverified bytes.")
+@click.option(
+    "--digest", "digests", multiple=True, metavar="SHA256", help="Agree to exactly these bytes; may be repeated."
+)
+@click.option("--with", "providers", multiple=True, metavar="CAP=SKILL", help="Which skill shall provide a capability.")
+@click.option("--owner", "owners", multiple=True, metavar="REF=PRINCIPAL", help="Whose item is meant.")
+@click.option("--frozen", is_flag=True, help="Exactly what the lock says; nothing is resolved.")
+@click.option("--pre", is_flag=True, help="Pre-releases count too.")
+@click.option("--no-optional", is_flag=True, help="Without optional dependencies.")
+@click.option("--why", is_flag=True, help="Why each item is part of it, and why it is trusted so far.")
+@common_options
+@click.pass_context
+def install_command(ctx: click.Context, /, target: str, only_plan: bool, yes: bool, why: bool, **options: Any) -> None:
+    """Install a scene or skill with everything it needs. TARGET is scene:ID, skill:ID[@VERSION], a folder or a package file."""
+    session: Session = ctx.obj
+    engine = Engine(session.service)
+    if session.service.never_scanned() and not session.config.settings.offline:
+        session.screen.talk(session.say("first_run"))
+        run_scan(session)
+    plan = engine.plan(target, read_options(options))
+    if only_plan or not session.screen.as_json:
+        show_plan(session, plan, why=why)
+    if only_plan or plan.is_done:
+        ctx.exit(ExitCode.OK)
+    carry_out(ctx, engine, plan, yes=yes)
+
+
+def read_options(options: dict[str, Any]) -> PlanOptions:
+    """Flags as plan options."""
+    return PlanOptions(
+        providers=dict(_pair(text, "--with") for text in options.get("providers", ())),
+        owners=dict(_pair(text, "--owner") for text in options.get("owners", ())),
+        digests=frozenset(options.get("digests", ())),
+        optional=not options.get("no_optional"),
+        pre_releases=bool(options.get("pre")),
+        upgrade=bool(options.get("upgrade")),
+        frozen=bool(options.get("frozen")),
+    )
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    left, equals, right = text.partition("=")
+    if not (left and equals and right):
+        raise UsageError("usage.bad_value", name=option, reason=f"'{text}' is not NAME=VALUE")
+    return left.removeprefix("cap:"), right.removeprefix("skill:") if option == "--with" else right
+
+
+def show_plan(session: Session, plan: InstallPlan, *, why: bool) -> None:
+    """Print a plan, or answer it as JSON."""
+    if session.screen.as_json:
+        session.screen.answer(plan_body(plan, session.speaker.language))
+    else:
+        print_plan(session, plan, why=why)
+
+
+def carry_out(ctx: click.Context, engine: Engine, plan: InstallPlan, *, yes: bool) -> None:
+    """Ask, install with progress, report, leave with the right code."""
+    session: Session = ctx.obj
+    agreed = agree(session, plan, yes=yes)
+    try:
+        outcome = asyncio.run(engine.install(plan, agreed, teller(session)))
+    except KeyboardInterrupt:
+        session.screen.talk(session.say("install.interrupted"))
+        ctx.exit(ExitCode.INTERRUPTED)
+    report(session, outcome)
+    ctx.exit(ExitCode.PARTIAL if outcome.inactive else ExitCode.OK)
+
+
+def agree(session: Session, plan: InstallPlan, *, yes: bool) -> Collection[Question]:
+    """The questions the person says yes to. Raises PolicyError when one is not answered so."""
+    if not plan.questions:
+        return ()
+    by_digest = [question for question in plan.questions if question.asked is Asked.EXPLICIT_DIGEST]
+    if by_digest:
+        raise not_agreed(by_digest)
+    if yes:
+        return plan.questions
+    if not session.screen.live or session.screen.as_json:
+        raise not_agreed(plan.questions)
+    for question in plan.questions:
+        if not click.confirm(sentence(session, question), err=True):
+            raise not_agreed([question])
+    return plan.questions
+
+
+def teller(session: Session) -> Any:
+    """Prints the six steps as they happen; one JSON line each with --json."""
+    finished: set[str] = set()
+
+    def tell(event: StepEvent) -> None:
+        if session.screen.as_json:
+            session.screen.data(json.dumps(event.body(), ensure_ascii=False))
+            return
+        number = ORDER.index(event.step) + 1
+        name = session.say(f"step.{event.step.value}")
+        if event.state == "failed":
+            session.screen.talk(f"✗ {number}/6 {name}: {show(event.ref)} {show(event.note, 300)}")
+        elif event.state == "completed" and event.step.value not in finished:
+            finished.add(event.step.value)
+            counted = f" ({event.done})" if event.total else ""
+            brought = f", {size(event.size)}" if event.size else ""
+            session.screen.talk(f"✓ {number}/6 {name}{counted}{brought}")
+        elif event.state == "progressed" and event.note:
+            session.screen.talk(f"    {show(event.ref)}: {show(event.note, 200)}")
+
+    return tell
+
+
+def report(session: Session, outcome: Outcome) -> None:
+    """What is so now."""
+    number = outcome.generation.number
+    if session.screen.as_json:
+        session.screen.answer(
+            {
+                "generation": number,
+                "changed": [{"ref": str(item.ref), "step": item.step.value} for item in outcome.changed],
+                "inactive": {ref: error.body(session.speaker.language) for ref, error in outcome.inactive.items()},
+            }
+        )
+        return
+    session.screen.data(session.say("install.done", n=len(outcome.changed), generation=number))
+    tell_inactive(session, outcome.inactive)
+    if outcome.problem:
+        session.screen.talk(show(outcome.problem.text(session.speaker.language), 500))
+
+
+def tell_inactive(session: Session, inactive: dict[str, OoderError]) -> None:
+    """Scenes that are installed and not active, with the reason."""
+    for ref, error in inactive.items():
+        session.screen.talk(
+            session.say("install.inactive", ref=ref, reason=show(error.text(session.speaker.language), 400))
+        )
+
+
+@click.command("update")
+@click.argument("target", required=False)
+@click.option("--yes", "-y", is_flag=True, help="Agree to everything the plan asks, except to unverified bytes.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show the plan and stop.")
+@click.option("--digest", "digests", multiple=True, metavar="SHA256", help="Agree to exactly these bytes.")
+@common_options
+@click.pass_context
+def update_command(
+    ctx: click.Context, /, target: str | None, yes: bool, only_plan: bool, digests: tuple[str, ...]
+) -> None:
+    """Update TARGET, or everything that was asked for; anything that widens is asked again."""
+    session: Session = ctx.obj
+    engine = Engine(session.service)
+    options = PlanOptions(upgrade=True, digests=frozenset(digests))
+    plans = [(target, engine.plan(target, options))] if target else engine.outdated(options)
+    if not any(isinstance(plan, InstallPlan) and plan.changes for _, plan in plans):
+        session.screen.talk(session.say("update.nothing"))
+        ctx.exit(ExitCode.OK)
+    for ref, plan in plans:
+        if isinstance(plan, OoderError):
+            session.screen.error(plan)
+            continue
+        show_plan(session, plan, why=False)
+        if not only_plan:
+            carry_out_again(session, engine, engine.plan(ref, options), yes=yes)
+    ctx.exit(ExitCode.OK)
+
+
+def carry_out_again(session: Session, engine: Engine, plan: InstallPlan, *, yes: bool) -> None:
+    """Carry out one of several plans."""
+    if plan.changes:
+        report(session, asyncio.run(engine.install(plan, agree(session, plan, yes=yes), teller(session))))
+
+
+@click.command("outdated")
+@common_options
+@click.pass_obj
+def outdated_command(session: Session) -> None:
+    """What an update would change."""
+    found = Engine(session.service).outdated(PlanOptions(upgrade=True))
+    if session.screen.as_json:
+        rows: list[object] = []
+        for ref, plan in found:
+            plain = isinstance(plan, InstallPlan)
+            rows.append({"ref": ref, **(plan_body(plan, "en") if plain else {"error": plan.body()})})  # type: ignore[arg-type, union-attr]
+        session.screen.answer({"outdated": rows})
+        return
+    if not found:
+        session.screen.data(session.say("update.nothing"))
+    for ref, plan in found:
+        session.screen.data(session.screen.style(ref, bold=True))
+        if isinstance(plan, InstallPlan):
+            print_plan(session, plan)
+        else:
+            session.screen.data(show(plan.text(session.speaker.language), 400))
+
+
+@click.command("uninstall")
+@click.argument("refs", nargs=-1, required=True, metavar="REF...")
+@common_options
+@click.pass_obj
+def uninstall_command(session: Session, refs: tuple[str, ...]) -> None:
+    """Give up what was asked for; what others still need stays, and `rollback` brings it back."""
+    engine = Engine(session.service)
+    before = {item.release for item in engine.store.current().items}
+    committed, inactive = asyncio.run(engine.uninstall(refs, lambda event: None))
+    gone = sorted(before - {item.release for item in committed.generation.items})
+    if session.screen.as_json:
+        session.screen.answer({"generation": committed.generation.number, "removed": gone})
+        return
+    for release in gone:
+        session.screen.data(f"- {show(release)}")
+    session.screen.data(session.say("install.generation", generation=committed.generation.number))
+    tell_inactive(session, inactive)
+
+
+@click.command("rollback")
+@click.argument("generation", type=int, required=False)
+@common_options
+@click.pass_obj
+def rollback_command(session: Session, generation: int | None) -> None:
+    """Make an earlier generation the current one again (default: the one before)."""
+    engine = Engine(session.service)
+    committed, inactive = asyncio.run(engine.rollback(generation, lambda event: None))
+    if session.screen.as_json:
+        session.screen.answer({"generation": committed.generation.number, "reason": committed.generation.reason})
+        return
+    session.screen.data(
+        session.say("install.rolled_back", reason=committed.generation.reason, generation=committed.generation.number)
+    )
+    tell_inactive(session, inactive)

@@ -1,0 +1,135 @@
+"""`installed`, `history`, `verify`, `gc`: looking at what is installed."""
+
+from __future__ import annotations
+
+import click
+
+from node.cli.detail_page import size
+from node.cli.exit_codes import ExitCode
+from node.cli.main import common_options
+from node.cli.screen import show
+from node.cli.session import Session
+from node.install.store import Store
+from protocol.install.codec import item_row
+
+
+@click.command("installed")
+@common_options
+@click.pass_obj
+def installed_command(session: Session) -> None:
+    """What is installed: scenes, skills, capabilities, and who needs what."""
+    current = Store(session.paths.home).current()
+    if session.screen.as_json:
+        session.screen.answer({"generation": current.number, "items": [item_row(item) for item in current.items]})
+        return
+    say, now = session.say, session.service.now()
+    rows = []
+    for item in current.items:
+        asked = "*" if item.requested else ""
+        needed = ", ".join(release.split(" ")[0] for release in item.required_by)
+        rows.append(
+            (
+                f"{item.ref.any_version}{asked}",
+                show(item.version, 20),
+                item.trust,
+                size(item.size),
+                item.digest[7:19],
+                show(needed, 80),
+            )
+        )
+    heads = ("head.ref", "head.version", "head.trust", "head.size", "head.digest", "head.needed_by")
+    session.screen.table([say(head) for head in heads], rows)
+    session.screen.talk(
+        say(
+            "installed.generation",
+            generation=current.number,
+            age=session.speaker.ago(now - current.at) if current.at else say("never"),
+        )
+    )
+
+
+@click.command("history")
+@common_options
+@click.pass_obj
+def history_command(session: Session) -> None:
+    """The kept generations, oldest first."""
+    store = Store(session.paths.home)
+    current = store.current().number
+    found = store.history()
+    if session.screen.as_json:
+        session.screen.answer(
+            {
+                "current": current,
+                "generations": [
+                    {"number": g.number, "at": g.at, "reason": g.reason, "items": len(g.items)} for g in found
+                ],
+            }
+        )
+        return
+    for generation in found:
+        mark = "→" if generation.number == current else " "
+        age = session.speaker.ago(session.service.now() - generation.at)
+        session.screen.data(
+            f"{mark} {generation.number:>4}  {age:>10}  {len(generation.items):>4}  {show(generation.reason)}"
+        )
+
+
+@click.command("verify")
+@click.option("--repair", is_flag=True, help="Rebuild the projection in installed/ and ooder.lock.")
+@common_options
+@click.pass_context
+def verify_command(ctx: click.Context, repair: bool) -> None:
+    """Every byte of everything installed against its digest; drift is named."""
+    session: Session = ctx.obj
+    store = Store(session.paths.home)
+    if repair:
+        store.project()
+    found = store.verify()
+    if session.screen.as_json:
+        session.screen.answer(
+            {
+                "ok": found.ok,
+                "generation": found.number,
+                "trees": found.trees,
+                "files": found.files,
+                "bytes": found.bytes,
+                "drifted": [
+                    {
+                        "digest": tree.digest,
+                        "releases": list(tree.releases),
+                        "files": [f"{d.what}: {d.path}" for d in tree.drifts],
+                    }
+                    for tree in found.drifted
+                ],
+                "projection": list(found.projection),
+            }
+        )
+    else:
+        for tree in found.drifted:
+            for drift in tree.drifts:
+                session.screen.data(
+                    f"✗ {', '.join(show(name) for name in tree.releases)}: {show(drift.path)} ({drift.what})"
+                )
+        for path in found.projection:
+            session.screen.data(f"≠ {show(path)}")
+        session.screen.data(
+            session.say(
+                "verify.done" if found.ok else "verify.bad",
+                trees=found.trees,
+                files=found.files,
+                size=size(found.bytes),
+            )
+        )
+    ctx.exit(ExitCode.OK if found.ok else ExitCode.INTEGRITY)
+
+
+@click.command("gc")
+@common_options
+@click.pass_obj
+def gc_command(session: Session) -> None:
+    """Remove generations beyond the kept ones, and the bytes only they stood on."""
+    gone = Store(session.paths.home).collect()
+    if session.screen.as_json:
+        session.screen.answer({"generations": list(gone.generations), "trees": list(gone.trees)})
+    else:
+        session.screen.data(session.say("gc.done", generations=len(gone.generations), trees=len(gone.trees)))

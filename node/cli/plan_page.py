@@ -1,0 +1,156 @@
+"""How a plan looks to a person, and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from node.cli.detail_page import TRUST_MARKS, size
+from node.cli.screen import COLORS, show
+from node.cli.session import Session
+from protocol.install.planned import InstallPlan, Planned, Question, Step
+from protocol.messages import render
+
+MARKS = {
+    Step.ADDED: "+",
+    Step.KEPT: "=",
+    Step.UPGRADED: "↑",
+    Step.DOWNGRADED: "↓",
+    Step.REPLACED: "⇄",
+    Step.REMOVED: "-",
+}
+
+
+def print_plan(session: Session, plan: InstallPlan, *, why: bool = False) -> None:
+    """The whole plan: items with origin and trust, matches, abilities, what is left out, what is asked."""
+    screen, say = session.screen, session.say
+    rows = []
+    for item in plan.items:
+        where = item.locations[0].source if item.locations else "-"
+        rows.append(
+            (
+                f"{MARKS[item.step]} {item.ref.any_version}",
+                show(item.version, 20),
+                item.trust.value,
+                size(item.size) if item.size else "?",
+                item.digest[7:19] or "?",
+                where,
+                show(item.name, 40),
+            )
+        )
+    heads = ("head.ref", "head.version", "head.trust", "head.size", "head.digest", "head.source", "head.name")
+    screen.table([say(head) for head in heads], rows)
+    for release in plan.removed:
+        screen.data(f"{MARKS[Step.REMOVED]} {show(release)}")
+    _matches(session, plan)
+    for item in plan.changes:
+        _abilities(session, item)
+        if why:
+            screen.data(
+                f"  {' → '.join(item.why)}  [{show(item.principal)}]  {TRUST_MARKS[item.trust.value]} "
+                + ", ".join(render(code, {}, screen.language).text for code in item.reasons)
+            )
+    for left in plan.left:
+        screen.data(say("plan.left", ref=show(left.needs), by=show(left.by), reason=show(left.reason)))
+    if plan.questions:
+        screen.data()
+        screen.data(screen.style(say("plan.asks"), bold=True))
+        for question in plan.questions:
+            screen.data(f"  ? {sentence(session, question)}")
+    if plan.is_done:
+        screen.data(say("plan.done"))
+
+
+def sentence(session: Session, question: Question) -> str:
+    """A question in words."""
+    return show(render(question.code, question.params, session.screen.language).text, 400)
+
+
+def _matches(session: Session, plan: InstallPlan) -> None:
+    for match in plan.matches:
+        others = ", ".join(f"{show(one.release.split(' ')[0])} ({one.trust.value})" for one in match.alternatives)
+        line = session.say(
+            "plan.match",
+            cap=f"cap:{match.capability}",
+            skill=match.release.split(" ")[0],
+            by=session.say(f"plan.by.{match.decided_by}"),
+        )
+        session.screen.data(f"  {line}" + (f"; {session.say('plan.instead')}: {others}" if others else ""))
+
+
+def _abilities(session: Session, item: Planned) -> None:
+    may = item.may
+    parts = [
+        ("plan.may.permissions", may.permissions),
+        ("plan.may.run", may.commands),
+        ("plan.may.call", may.addresses),
+        ("plan.may.settings", tuple(s.name + (" 🔒" if s.secret else "") for s in may.settings if s.required)),
+    ]
+    said = "; ".join(f"{session.say(key)}: {', '.join(values)}" for key, values in parts if values)
+    if said:
+        trust = session.screen.style(str(item.ref.any_version), fg=COLORS[item.trust.value])
+        session.screen.data(f"  {trust}  {show(said, 400)}")
+
+
+def plan_body(plan: InstallPlan, language: str) -> dict[str, Any]:
+    """A plan as JSON."""
+    return {
+        "target": plan.target,
+        "base": plan.base,
+        "size": plan.size,
+        "items": [item_body(item, language) for item in plan.items],
+        "removed": list(plan.removed),
+        "matches": [
+            {
+                "capability": match.capability,
+                "by": match.by,
+                "release": match.release,
+                "decided_by": match.decided_by,
+                "alternatives": [
+                    {"release": one.release, "trust": one.trust.value, "offline": one.offline, "rating": one.rating}
+                    for one in match.alternatives
+                ],
+            }
+            for match in plan.matches
+        ],
+        "questions": [
+            {
+                "asked": question.asked.value,
+                "release": question.release,
+                "message": render(question.code, question.params, language).text,
+                "digest": question.digest,
+            }
+            for question in plan.questions
+        ],
+        "left": [
+            {"needs": one.needs, "by": one.by, "constraint": one.constraint, "reason": one.reason} for one in plan.left
+        ],
+    }
+
+
+def item_body(item: Planned, language: str) -> dict[str, Any]:
+    """One planned item as JSON."""
+    return {
+        "ref": str(item.ref),
+        "kind": item.kind.value,
+        "version": item.version,
+        "principal": item.principal,
+        "trust": item.trust.value,
+        "reasons": [{"code": code, "text": render(code, {}, language).text} for code in item.reasons],
+        "digest": item.digest,
+        "size": item.size,
+        "files": item.files,
+        "step": item.step.value,
+        "was": item.was,
+        "why": list(item.why),
+        "needs": list(item.needs),
+        "newer": list(item.newer),
+        "locations": [{"source": one.source, "url": one.url} for one in item.locations],
+        "permissions": list(item.may.permissions),
+        "commands": list(item.may.commands),
+        "addresses": list(item.may.addresses),
+        "endpoints": list(item.may.endpoints),
+        "settings": [
+            {"name": one.name, "required": one.required, "secret": one.secret, "description": one.description}
+            for one in item.may.settings
+        ],
+    }

@@ -1,0 +1,147 @@
+"""Everything about installing, as one object that the command line and the API share.
+
+engine = Engine(service)
+plan = engine.plan("scene:daily-report", PlanOptions())
+outcome = await engine.install(plan, plan.questions, print)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from node import registry
+from node.events import Change as Logged
+from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, GitDeliverer
+from node.install.installer import Agents, Installer, Outcome, Tell, activate
+from node.install.lock_plan import plan_from_lock
+from node.install.package import PackagePlan, open_package
+from node.install.planning import PlanOptions, plan_install
+from node.install.steps import StepEvent
+from node.install.store import Collected, Committed, Store
+from node.install.verify import Verification
+from node.service import Service
+from protocol.errors import NotFoundError, OoderError
+from protocol.install.planned import InstallPlan, Question
+from protocol.item_json import write_json
+from protocol.refs import parse_ref
+
+
+class Engine:
+    """Plans and changes what is installed in one home. Blocking unless asynchronous."""
+
+    def __init__(self, service: Service, agents: Agents | None = None) -> None:
+        self.service = service
+        self.store = Store(service.paths.home)
+        self._agents = agents
+
+    @cached_property
+    def deliverers(self) -> Mapping[str, Deliverer]:
+        """Who brings which kind of location."""
+        return {"file": DiskDeliverer(), "git": GitDeliverer(self._git_source)}
+
+    def _git_source(self) -> FetchesTrees:
+        spec = registry.load("git_repository")
+        settings = self.service.config.sources.get("git_repository") or spec.config()
+        source: FetchesTrees = spec.make(settings, self.service.ports)  # type: ignore[assignment]
+        return source
+
+    @cached_property
+    def fetcher(self) -> Fetcher:
+        """Brings bytes from any location with the right digest."""
+        return Fetcher(self.deliverers, self.store.has, offline=self.service.config.settings.offline)
+
+    # --- Plans -----------------------------------------------------------------------------------------------------
+    def plan(self, target: str, options: PlanOptions, base: Path | None = None) -> InstallPlan:
+        """What installing `target` would do: a ref, a folder, or a package file. Raises what planning raises."""
+        package = open_package(target, base or Path.cwd(), self.service)
+        if package is not None:
+            return self._plan_package(package, options)
+        ref = parse_ref(target)
+        if options.frozen:
+            return plan_from_lock(self.store.current(), ref)
+        return plan_install(self.service, ref, options, installed=self.store.current())
+
+    def _plan_package(self, package: PackagePlan, options: PlanOptions) -> InstallPlan:
+        return package.plan(self.service, self.store.current(), options)
+
+    def outdated(self, options: PlanOptions) -> list[tuple[str, InstallPlan | OoderError]]:
+        """For everything that was asked for: what an update would change, or why it cannot be told."""
+        found: list[tuple[str, InstallPlan | OoderError]] = []
+        current = self.store.current()
+        for item in current.items:
+            if item.requested:
+                ref = item.ref.any_version
+                try:
+                    plan = plan_install(self.service, ref, options, installed=current)
+                except OoderError as error:
+                    found.append((str(ref), error))
+                else:
+                    if plan.changes:
+                        found.append((str(ref), plan))
+        return found
+
+    # --- Changes ---------------------------------------------------------------------------------------------------
+    async def install(self, plan: InstallPlan, agreed: Collection[Question], tell: Tell) -> Outcome:
+        """Carry out a plan. See `Installer.install`."""
+        installer = Installer(self.store, self.fetcher, self.service.now, self._agents)
+        try:
+            outcome = await installer.install(plan, agreed, self._logged(tell))
+        except OoderError as error:
+            self._log("skill.install.failed", plan.target, code=error.code)
+            raise
+        for item in outcome.changed:
+            self._log(
+                _EVENTS[item.kind.value], str(item.ref), generation=outcome.generation.number, step=item.step.value
+            )
+        for scene in outcome.generation.scenes:
+            if str(scene.ref.any_version) not in outcome.inactive:
+                self._log("scene.activated", str(scene.ref))
+        return outcome
+
+    async def uninstall(self, refs: Collection[str], tell: Tell) -> tuple[Committed, dict[str, OoderError]]:
+        """Give up what was asked for; what others need stays."""
+        committed = await asyncio.to_thread(self.store.uninstall, tuple(refs), self.service.now())
+        for ref in refs:
+            self._log("skill.uninstalled", ref, generation=committed.generation.number)
+        return committed, await activate(self.store, self._agents, committed.generation, tell)
+
+    async def rollback(self, to: int | None, tell: Tell) -> tuple[Committed, dict[str, OoderError]]:
+        """Make an earlier generation the current one again, as a new generation."""
+        number = self._before() if to is None else to
+        committed = await asyncio.to_thread(self.store.rollback, number, self.service.now(), activation=True)
+        self._log("install.rolled_back", "", to=number, generation=committed.generation.number)
+        return committed, await activate(self.store, self._agents, committed.generation, tell)
+
+    def _before(self) -> int:
+        current = self.store.current()
+        numbers = [generation.number for generation in self.store.history() if generation.number < current.number]
+        if not numbers:
+            raise NotFoundError("install.no_generation", number=current.number - 1)
+        return numbers[-1]
+
+    def verify(self) -> Verification:
+        """Every byte against its digest."""
+        return self.store.verify()
+
+    def collect(self) -> Collected:
+        """Remove what no kept generation needs."""
+        return self.store.collect()
+
+    # --- Log -------------------------------------------------------------------------------------------------------
+    def _log(self, kind: str, ref: str, **data: str | int) -> None:
+        notes = [Logged(kind, ref, write_json(data))]
+        self.service.index.apply([], self.service.rules, self.service.now(), notes)
+
+    def _logged(self, tell: Tell) -> Tell:
+        def both(event: StepEvent) -> None:
+            if event.state != "progressed":
+                self._log(f"install.{event.step.value}.{event.state}", event.ref, done=event.done, total=event.total)
+            tell(event)
+
+        return both
+
+
+_EVENTS = {"scene": "scene.installed", "skill": "skill.installed", "capability": "capability.registered"}

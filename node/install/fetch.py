@@ -1,0 +1,162 @@
+"""Fetching: bytes of a planned item from any location whose tree digest matches, the next location on any failure.
+
+It guarantees: nothing is handed on whose digest is not the planned one; where the plan had none, the first bytes decide and are
+pinned by the commit; a location that fails, lies or is out of reach costs only itself. It leaves to others: which locations there
+are (plan), what is allowed to be installed (consent), committing (store).
+
+A *deliverer* brings bytes of one kind of location (`file:` from this disk, `git+` from a mirror; peers and registries add theirs).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from node.install.stage import Stage
+from node.install.unpack import PackedFile, Unpacked
+from node.io.files import SKIPPED_FILES, SKIPPED_FOLDERS
+from protocol import limits
+from protocol.errors import DataError, IntegrityError, OoderError, UnavailableError
+from protocol.install.model import Origin
+from protocol.install.planned import Planned
+from protocol.install.universe import Location
+
+ARCHIVES = (".zip", ".skill", ".tar.gz", ".tgz", ".jar")
+
+
+class Deliverer(Protocol):
+    """Brings bytes of one kind of location. `near` says whether it works with no network."""
+
+    near: bool
+
+    async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
+        """Stage the files of `location`. Raises OoderErrors only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A staged tree and where it came from. `tried` are the locations that did not do, with their errors."""
+
+    digest: str
+    size: int
+    files: int
+    origin: Origin
+    tried: tuple[tuple[Location, OoderError], ...] = ()
+
+
+class Fetcher:
+    """Chooses the deliverer by the scheme of a location. `has` tells whether the store holds a digest already."""
+
+    def __init__(
+        self, deliverers: Mapping[str, Deliverer], has: Callable[[str], bool], *, offline: bool = False
+    ) -> None:
+        self._deliverers = deliverers
+        self._has = has
+        self._offline = offline
+
+    def is_near(self, item: Planned) -> bool:
+        """Whether the bytes can be had without a network."""
+        near = (self._deliverers.get(_scheme(one)) for one in item.locations)
+        return (bool(item.digest) and self._has(item.digest)) or any(one is not None and one.near for one in near)
+
+    async def fetch(self, item: Planned, stage: Stage) -> Brought:
+        """Stage the bytes of `item`.
+
+        Raises IntegrityError `install.wrong_digest` when some location answered but with other bytes, else UnavailableError
+        `install.no_location` with what each location said.
+        """
+        tried: list[tuple[Location, OoderError]] = []
+        for location in item.locations:
+            deliverer = self._deliverers.get(_scheme(location))
+            if deliverer is None or (self._offline and not deliverer.near):
+                continue
+            try:
+                done, origin = await deliverer.bring(location, stage)
+            except OoderError as error:
+                tried.append((location, error))
+                continue
+            if item.digest and done.digest != item.digest:
+                wrong = IntegrityError("install.wrong_digest", ref=str(item.ref), wanted=item.digest, found=done.digest)
+                tried.append((location, wrong))
+                continue
+            return Brought(done.digest, done.size, len(done.files), origin, tuple(tried))
+        raise _failure(item, tried)
+
+
+def _failure(item: Planned, tried: list[tuple[Location, OoderError]]) -> OoderError:
+    for _, error in tried:
+        if isinstance(error, IntegrityError):
+            return error
+    if len(tried) == 1:
+        return tried[0][1]
+    causes = [f"{location.url}: {error.text()}" for location, error in tried]
+    return UnavailableError("install.no_location", ref=str(item.ref), causes=causes[: limits.PLAN_CAUSES])
+
+
+def _scheme(location: Location) -> str:
+    scheme = location.url.partition(":")[0]
+    return "git" if scheme.startswith("git+") else scheme
+
+
+class DiskDeliverer:
+    """`file:` locations: a folder, a single manifest file, or a package file on this disk."""
+
+    near = True
+
+    async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
+        path = Path(unquote(urlsplit(location.url).path))
+        return await asyncio.to_thread(self._bring, path, location, stage)
+
+    def _bring(self, path: Path, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
+        try:
+            if path.is_dir():
+                return stage.folder(path, skip=SKIPPED_FOLDERS | SKIPPED_FILES), Origin(location.source, location.url)
+            if path.name.lower().endswith(ARCHIVES):
+                with path.open("rb") as stream:
+                    sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+                    return stage.archive(stream, path.name), Origin(location.source, location.url, sha256=sha256)
+            with path.open("rb") as stream:
+                data = stream.read(limits.ITEM_FILE_BYTES + 1)
+        except OSError as error:
+            raise DataError("unpack.unreadable", member=str(path), reason=error.strerror or "?") from error
+        return stage.files([PackedFile(path.name, False, data)]), Origin(location.source, location.url)
+
+
+class FetchesTrees(Protocol):
+    """What is asked of the git source."""
+
+    async def fetch_tree(self, location: str) -> list[DeliveredFile]:
+        """The files of the item at a location."""
+
+
+class DeliveredFile(Protocol):
+    """One file that a source delivers."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def executable(self) -> bool: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+class GitDeliverer:
+    """`git+...` locations, through the local mirror."""
+
+    near = False
+
+    def __init__(self, make: Callable[[], FetchesTrees]) -> None:
+        self._make = make
+        self._source: FetchesTrees | None = None
+
+    async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
+        self._source = self._source or self._make()
+        delivered = await self._source.fetch_tree(location.url)
+        files = [PackedFile(one.path, one.executable, one.data) for one in delivered]
+        done = await asyncio.to_thread(stage.files, files)
+        return done, Origin(location.source, location.url, location.commit)

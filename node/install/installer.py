@@ -1,0 +1,196 @@
+"""The install pipeline: from an agreed plan to a committed generation with its scene agent running (guide 2.1 stage 4).
+
+It guarantees: nothing is committed that was not fetched by digest, checked on the staged tree and agreed to; scene and
+dependencies become visible together in one commit; any failure before it leaves the old state; a failure after it is reported
+as "installed, not active", never undone behind the person's back. It leaves to others: choosing (plan), atomicity (store),
+running (scene agents).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from node.install.checks import check_tree
+from node.install.fetch import Brought, Fetcher
+from node.install.stage import Stage
+from node.install.steps import Stage as Step
+from node.install.steps import StepEvent
+from node.install.store import Committed, Store
+from protocol.errors import ConflictError, OoderError, PolicyError
+from protocol.install.apply import Change
+from protocol.install.model import Consent, Generation, Installed
+from protocol.install.planned import Asked, InstallPlan, Planned, Question
+
+Tell = Callable[[StepEvent], None]
+
+
+class Agents(Protocol):
+    """What is asked of the scene agents of this home."""
+
+    async def reconcile(self, generation: Generation, tell: Callable[[str, str], None]) -> dict[str, OoderError | None]:
+        """Bring the agents to `generation`; per scene ref, why it is not active (None = it is)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an install did. `inactive`: scene ref -> why its agent is not active. `problem`: what is completed later."""
+
+    generation: Generation
+    changed: tuple[Planned, ...]
+    inactive: dict[str, OoderError]
+    problem: OoderError | None = None
+
+
+class Installer:
+    """Carries out plans, one at a time per home (the store's lock)."""
+
+    def __init__(self, store: Store, fetcher: Fetcher, now: Callable[[], float], agents: Agents | None = None) -> None:
+        self._store = store
+        self._fetcher = fetcher
+        self._now = now
+        self._agents = agents
+
+    async def install(self, plan: InstallPlan, agreed: Collection[Question], tell: Tell) -> Outcome:
+        """Carry out `plan`. `agreed` are the questions the person said yes to.
+
+        Raises PolicyError `install.not_agreed`; what fetching, checking and committing raise. The old state then holds.
+        """
+        open_questions = [question for question in plan.questions if question not in agreed]
+        if open_questions:
+            raise not_agreed(open_questions)
+        step = Step.DOWNLOAD
+        try:
+            with self._store.stage(plan.size) as stage:
+                brought = await self._download(plan, stage, tell)
+                step = Step.VERIFY
+                await self._verify(plan, stage, brought, tell)
+                step = Step.DEPENDENCIES
+                committed = await self._commit(plan, stage, brought, tell)
+        except (OoderError, asyncio.CancelledError) as error:
+            note = error.code if isinstance(error, OoderError) else "interrupted"
+            tell(StepEvent(step, "failed", plan.target, note=note))
+            raise
+        inactive = await self._activate(committed, tell)
+        tell(StepEvent(Step.CACHE, "completed", plan.target, 1, 1))
+        return Outcome(committed.generation, plan.changes, inactive, committed.problem)
+
+    async def _download(self, plan: InstallPlan, stage: Stage, tell: Tell) -> dict[str, Brought]:
+        wanted = [item for item in plan.changes if not (item.digest and self._store.has(item.digest))]
+        found: dict[str, Brought] = {}
+        size = 0
+        tell(StepEvent(Step.DOWNLOAD, "started", plan.target, 0, len(wanted)))
+        for item in wanted:
+            brought = found[item.release] = await self._fetcher.fetch(item, stage)
+            size += brought.size
+            note = brought.origin.kind + (f", {len(brought.tried)} locations failed" if brought.tried else "")
+            tell(StepEvent(Step.DOWNLOAD, "progressed", str(item.ref), len(found), len(wanted), size, note))
+        tell(StepEvent(Step.DOWNLOAD, "completed", plan.target, len(found), len(wanted), size))
+        return found
+
+    async def _verify(self, plan: InstallPlan, stage: Stage, brought: dict[str, Brought], tell: Tell) -> None:
+        """Read what will be installed from the bytes that will be installed, and hold it to the plan and its contract."""
+        tell(StepEvent(Step.VERIFY, "started", plan.target, 0, len(plan.changes)))
+        for number, item in enumerate(plan.changes, 1):
+            digest = brought[item.release].digest if item.release in brought else item.digest
+            root = stage.path(digest) if digest in stage.trees else self._store.tree(digest)
+            remarks = await asyncio.to_thread(check_tree, root, item, plan)
+            tell(
+                StepEvent(Step.VERIFY, "progressed", str(item.ref), number, len(plan.changes), note="; ".join(remarks))
+            )
+        tell(StepEvent(Step.VERIFY, "completed", plan.target, len(plan.changes), len(plan.changes)))
+
+    async def _commit(self, plan: InstallPlan, stage: Stage, brought: dict[str, Brought], tell: Tell) -> Committed:
+        now = self._now()
+        rows = tuple(installed_of(item, brought.get(item.release), self._store, now) for item in plan.items)
+        change = Change(f"install {plan.target}", rows, consents=_consents(plan, rows, now), base=plan.base)
+        tell(StepEvent(Step.DEPENDENCIES, "started", plan.target, 0, len(rows)))
+        committed = await asyncio.to_thread(
+            lambda: self._store.commit(change, now, stage, activation=self._agents is not None)
+        )
+        tell(StepEvent(Step.DEPENDENCIES, "completed", plan.target, len(rows), len(rows)))
+        return committed
+
+    async def _activate(self, committed: Committed, tell: Tell) -> dict[str, OoderError]:
+        return await activate(self._store, self._agents, committed.generation, tell)
+
+
+async def activate(store: Store, agents: Agents | None, generation: Generation, tell: Tell) -> dict[str, OoderError]:
+    """Bring the scene agents to a committed generation; what does not become active is told, not undone."""
+    scenes = [str(scene.ref.any_version) for scene in generation.scenes]
+    tell(StepEvent(Step.INITIALISE, "started", "", 0, len(scenes)))
+    if agents is None:
+        tell(StepEvent(Step.INITIALISE, "completed", "", len(scenes), len(scenes)))
+        return {}
+    outcome = await agents.reconcile(
+        generation, lambda ref, state: tell(StepEvent(Step.INITIALISE, "progressed", ref, note=state))
+    )
+    tell(StepEvent(Step.INITIALISE, "completed", "", len(scenes), len(scenes)))
+    inactive = {ref: error for ref, error in outcome.items() if error is not None}
+    for ref in scenes:
+        error = inactive.get(ref)
+        tell(
+            StepEvent(Step.ACTIVATE, "completed" if error is None else "failed", ref, note=error.code if error else "")
+        )
+    await asyncio.to_thread(store.settle, generation.number)
+    return inactive
+
+
+def installed_of(item: Planned, brought: Brought | None, store: Store, now: float) -> Installed:
+    """The row of an item in the next generation."""
+    before = next((one for one in store.current().items if one.release == item.release), None)
+    return Installed(
+        item.kind,
+        item.id,
+        item.version,
+        item.principal,
+        brought.digest if brought else item.digest,
+        brought.size if brought else item.size,
+        brought.files if brought else item.files,
+        item.least_trust.value if item.kind.value == "scene" else item.trust.value,
+        item.key,
+        (brought.origin,) if brought else (before.sources if before else ()),
+        item.needs,
+        item.requested,
+        item.first_seen or now,
+        item.routes,
+    )
+
+
+def not_agreed(questions: Collection[Question]) -> OoderError:
+    """What is missing, in words."""
+    digests = [question for question in questions if question.asked is Asked.EXPLICIT_DIGEST]
+    if digests:
+        first = digests[0]
+        return PolicyError("install.needs_digest", ref=first.release, digest=first.digest)
+    causes = [f"{question.asked.value}: {question.release}" for question in questions]
+    return PolicyError("install.not_agreed", count=len(questions), causes=causes)
+
+
+def _consents(plan: InstallPlan, rows: Collection[Installed], now: float) -> tuple[Consent, ...]:
+    digests = {row.release: row.digest for row in rows}
+    asked: dict[str, list[str]] = {}
+    for question in plan.questions:
+        asked.setdefault(question.release, []).append(question.asked.value)
+    return tuple(
+        Consent(
+            now,
+            getpass.getuser(),
+            item.release,
+            digests[item.release],
+            item.may.permissions,
+            ", ".join(asked.get(item.release, ())),
+        )
+        for item in plan.changes
+        if item.release in asked or item.may.permissions or item.may.commands
+    )
+
+
+def refuse_stale(plan: InstallPlan, store: Store) -> None:
+    """A plan holds only for the generation it was made on. Raises ConflictError `install.base_moved`."""
+    current = store.current().number
+    if plan.base != current:
+        raise ConflictError("install.base_moved", planned=plan.base, current=current)
