@@ -12,7 +12,7 @@ import click
 from node.cli.detail_page import size
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
-from node.cli.plan_page import plan_body, print_plan, sentence
+from node.cli.plan_page import grouped, plan_body, print_plan, sentence
 from node.cli.scan import run_scan
 from node.cli.screen import show
 from node.cli.session import Session
@@ -106,9 +106,9 @@ def agree(session: Session, plan: InstallPlan, *, yes: bool) -> Collection[Quest
         return plan.questions
     if not session.screen.live or session.screen.as_json:
         raise not_agreed(plan.questions)
-    for question in plan.questions:
-        if not click.confirm(sentence(session, question), err=True):
-            raise not_agreed([question])
+    for group in grouped(plan.questions):
+        if not click.confirm(sentence(session, group), err=True):
+            raise not_agreed(group)
     return plan.questions
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from node.cli.detail_page import TRUST_MARKS, size
 from node.cli.screen import COLORS, show
 from node.cli.session import Session
-from protocol.install.planned import InstallPlan, Planned, Question, Step
+from protocol.install.planned import Asked, InstallPlan, Planned, Question, Step
 from protocol.messages import render
 
 MARKS = {
@@ -54,15 +55,35 @@ def print_plan(session: Session, plan: InstallPlan, *, why: bool = False) -> Non
     if plan.questions:
         screen.data()
         screen.data(screen.style(say("plan.asks"), bold=True))
-        for question in plan.questions:
-            screen.data(f"  ? {sentence(session, question)}")
+        for group in grouped(plan.questions):
+            screen.data(f"  ? {sentence(session, group)}")
     if plan.is_done:
         screen.data(say("plan.done"))
 
 
-def sentence(session: Session, question: Question) -> str:
-    """A question in words."""
-    return show(render(question.code, question.params, session.screen.language).text, 400)
+def grouped(questions: Sequence[Question]) -> list[tuple[Question, ...]]:
+    """Questions that people answer together: all items of one trust level; every other question by itself."""
+    groups: dict[tuple[str, ...], list[Question]] = {}
+    for question in questions:
+        key = (
+            (question.asked.value, question.trust)
+            if question.asked is Asked.TRUST
+            else (question.code, question.release)
+        )
+        groups.setdefault((*key, *(() if question.asked is Asked.TRUST else question.values)), []).append(question)
+    return [tuple(group) for group in groups.values()]
+
+
+def sentence(session: Session, group: Sequence[Question]) -> str:
+    """Questions that belong together, in words."""
+    first = group[0]
+    if len(group) == 1:
+        return show(render(first.code, first.params, session.screen.language).text, 400)
+    names = ", ".join(question.release.split(" ")[0] for question in group)
+    principals = ", ".join(sorted({question.release.partition(" ")[2] for question in group}))
+    return show(
+        session.say("plan.asks_many", n=len(group), trust=first.trust, principals=principals, names=names), 1200
+    )
 
 
 def _matches(session: Session, plan: InstallPlan) -> None:

@@ -123,6 +123,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "head.needed_by": ("NEEDED BY", "被依赖"),
     "plan.left": ("  · {ref} stays out (wanted by {by}: {reason})", "  · 未包含 {ref}（{by} 需要：{reason}）"),
     "plan.asks": ("This needs your agreement:", "以下需要你的同意："),
+    "plan.asks_many": (
+        "{n} items are {trust} ({principals}): {names}",
+        "{n} 项的信任级别为 {trust}（{principals}）：{names}",
+    ),
     "plan.done": ("Everything is installed already.", "一切均已安装。"),
     "plan.match": ("{cap} ← {skill} ({by})", "{cap} ← {skill}（{by}）"),
     "plan.instead": ("could also be", "也可以是"),

@@ -80,7 +80,7 @@ def _candidates(release: Release, claims: Sequence[Verified]) -> list[Candidate]
     """One candidate, or one for each content that was claimed when the release is frozen."""
     best = release.claims[0]
     if not release.frozen:
-        blocked = "listing" if best.sighting.standing is Standing.LISTING else ""
+        blocked = "" if best.sighting.standing is Standing.MAIN else best.sighting.standing.value
         return [_candidate(release, best, release.digest, blocked, claims)]
     digests = sorted({one.sighting.digest for one in release.claims} - {""})
     found = []

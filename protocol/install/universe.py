@@ -29,7 +29,8 @@ class Location:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """One release that could be installed. `blocked` says why not: `frozen`, `withdrawn`, `revoked` or `listing`.
+    """One release that could be installed. `blocked` says why not: `frozen`, `withdrawn`, `revoked`, `listing` or
+    `copy` (only an archive or build folder has it; a person installs such a folder by its path).
 
     `digest` is the tree digest, "" when the bytes were not seen yet. `first_seen` is in wall seconds, 0 = not known.
     """

@@ -75,7 +75,7 @@ def test_what_would_be_run_is_asked(service: Service) -> None:
     ("target", "code", "word"),
     [
         ("scene:leave-approval", "plan.frozen", "skill-approval@1.5.0"),
-        ("skill:skill-expense", "plan.missing_dependency", "skill-invoice-vault"),
+        ("skill:skill-expense", "plan.frozen", "skill-approval"),
         ("skill:skill-attendance", "plan.unsatisfiable", ">=9.0.0"),
         ("skill:skill-seat-map", "plan.blocked", "listing"),
         ("skill:nobody", "plan.unknown_target", "nobody"),
