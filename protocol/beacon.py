@@ -47,10 +47,10 @@ from protocol.lan_events import (
 )
 from protocol.lan_extension import NONCE_BYTES, Extension, Flag, Seal
 from protocol.lan_schedule import Job, Schedule, Task
-from protocol.lan_text import AgentAnnounce, DiscoveryRequest, Heartbeat, Message
+from protocol.lan_text import AgentAnnounce, DiscoveryRequest, Heartbeat, Message, read_nonce
 from protocol.lan_voice import Moment, Voice
 from protocol.peer_claims import plain_peer, signed_peer
-from protocol.peers import RETRY_FAST, Address, Change, Peer, PeerTable
+from protocol.peers import CLONE_AGAIN, RETRY_FAST, Address, Change, Peer, PeerTable
 from protocol.ratelimit import Bucket, KeyedBuckets
 from protocol.subnets import Subnets
 
@@ -60,7 +60,6 @@ GRACE = 5.0  # seconds after waking in which nobody is judged
 DEAF = 0.05  # seconds after waking in which the queue is not believed
 MANY_LOST = 4
 NEWCOMERS_AT_ONCE = 8
-CLONE_AGAIN = 60.0  # seconds between two warnings that somebody uses our key
 _EVENT: dict[Change, Callable[[Peer], Event]] = {
     Change.APPEARED: PeerAppeared,
     Change.RETURNED: PeerReturned,
@@ -161,6 +160,10 @@ class Beacon:
             self._schedule.add(now + delay, Task(Job.REQUEST))
         for ip, port in self._config.seeds:
             self._schedule.add(now, Task(Job.REQUEST, ip, port))
+
+    def ask_at(self, ip: str, now: float) -> None:
+        """Somebody may be at `ip` (another source says so): ask there."""
+        self._schedule.add(now, Task(Job.REQUEST, ip, self._config.port))
 
     def say(self, message: Message, now: float, to: Address | None = None) -> None:
         """Send a message that is not about presence (CAP_SHARE, SCENE_CREATE, ...), signed, to all or to one."""
@@ -343,7 +346,7 @@ class Beacon:
         if not self._answers_to.take(address.ip, now) or not self._answers.take(now):
             return self._door.refuse(Refusal.ANSWER_RATE, address.ip, now)
         delay = self._chance.uniform(0.0, self._spread) if spread and self._spread else 0.0
-        task = Task(Job.ANSWER, address.ip, address.port, address.iface, _nonce(request), room)
+        task = Task(Job.ANSWER, address.ip, address.port, address.iface, read_nonce(request.nonce), room)
         self._schedule.add(now + delay, task)
         return None
 
@@ -384,15 +387,10 @@ class Beacon:
         self._burst(now + DEAF)
 
     def _knows(self, key: str, ip: str) -> bool:
+        if not key:
+            return self.peers.anybody_at(ip)
         peer = self.peers.get(key)
         return peer is not None and any(address.ip == ip for address in peer.addresses)
 
     def _wall(self, now: float) -> int:
         return int((now + self._wall_offset) * 1000)
-
-
-def _nonce(request: DiscoveryRequest) -> bytes:
-    try:
-        return bytes.fromhex(request.nonce)[:16]
-    except ValueError:
-        return b""

@@ -1,7 +1,7 @@
 """The door of the local network: which datagrams are heard at all, cheapest test first (LAN.md 5.3, SECURITY 6).
 
-size -> bucket of the source address -> seen before -> decode -> bucket of the claimed key -> address known for forgeries (then
-only known keys pass) -> budget for signature checks -> signature -> binding of text and extension -> replay. Every refusal has a reason and is counted, nothing is ever raised. A
+size -> bucket of the source address -> address known for forgeries (then only known keys pass) -> seen before -> decode ->
+bucket of the claimed key -> budget for signature checks -> signature -> binding of text and extension -> replay. Every refusal has a reason and is counted, nothing is ever raised. A
 datagram that is not signed passes without a key: a hint, no more.
 
 Replay: within one life of a peer (`instance`) the sequence number must grow. A new life is believed when it was issued after
@@ -80,7 +80,8 @@ class Refused:
 
 
 class Admission:
-    """Buckets, caches and floors of one beacon. `known(key, ip)` says whether that key is known at that address."""
+    """Buckets, caches and floors of one beacon. `known(key, ip)` says whether that key is known at that address; with "" for
+    the key, whether anybody is."""
 
     def __init__(self, seal: Seal, known: Known, now: float, floors: Mapping[str, Floor] | None = None) -> None:
         self._seal, self._known = seal, known
@@ -130,6 +131,8 @@ class Admission:
             return Refused(Junk.TOO_LONG)
         if not self._sources.take(ip, now):
             return Refused(Refusal.SOURCE_RATE)
+        if not self._forgers.has(ip, now) and not self._known("", ip):
+            return Refused(Refusal.FORGER)
         mark = _fingerprint(data)
         if mark in self._seen:
             return Refused(Refusal.DUPLICATE)

@@ -204,6 +204,14 @@ def _read(name: str, part: str) -> object:
     return decode_field(part.strip())
 
 
+def read_nonce(text: str) -> bytes:
+    """The bytes of a nonce, at most 16; empty when it is no hexadecimal text."""
+    try:
+        return bytes.fromhex(text)[:16]
+    except ValueError:
+        return b""
+
+
 def read_time(text: str) -> int:
     """Milliseconds since 1970, or 0 when `text` is no such number."""
     if not (text.isascii() and text.isdigit()) or len(text) > 16:

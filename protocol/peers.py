@@ -139,6 +139,10 @@ class PeerTable:
         found = self._rows.get(row)
         return found.peer if found else None
 
+    def anybody_at(self, ip: str) -> bool:
+        """Whether a peer was last heard from that address."""
+        return ip in self._per_ip
+
     @property
     def lost(self) -> Mapping[str, Peer]:
         """Peers that went without a word and are being retried, by row."""

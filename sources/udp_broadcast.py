@@ -162,6 +162,12 @@ class Provider:
             self.beacon.offer(self._ports.lan_offer(), self._context.clock.loop())
             self._pump()
 
+    def ask_at(self, ip: str) -> None:
+        """Another source says that somebody may be at `ip`."""
+        if self.beacon is not None:
+            self.beacon.ask_at(ip, self._context.clock.loop())
+            self._pump()
+
     @property
     def problem(self) -> str:
         """A stable code when only half of it works (`lan.port_taken`), else ""."""

@@ -298,3 +298,13 @@ def test_forgers_from_many_addresses_do_not_use_up_the_signature_checks() -> Non
     assert victim.beacon.counters[Refusal.BAD_SIGNATURE] < 1_000
     lan.add()
     assert lan.run_until(lambda: victim.knows(lan.nodes[-1])) < 0.1
+
+
+def test_an_address_named_by_another_source_is_asked() -> None:
+    lan = FakeLan()
+    here, there = lan.add(), lan.add()
+    lan.cut = {(here.ip, there.ip), (there.ip, here.ip)}
+    lan.run(3.0)
+    lan.heal()
+    here.beacon.ask_at(there.ip, lan.now)
+    assert lan.run_until(lan.everybody_knows_everybody) < 0.1
