@@ -14,18 +14,28 @@ from contextlib import contextmanager
 
 from node.aggregator import Aggregator
 from node.app import make_providers
+from node.events import Change
+from node.scene.agents import Told
+from node.scene.host import host_scenes
 from node.service import Service, state_change
 from node.supervisor import SearchEvent, Supervisor
-from protocol.errors import ConflictError, StorageError
+from protocol.errors import ConflictError, OoderError, StorageError
 
 
 class Daemon:
     """Keeps the index of one home true until it is told to stop."""
 
-    def __init__(self, service: Service, tell: Callable[[SearchEvent], None], changed: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        tell: Callable[[SearchEvent], None],
+        changed: Callable[[int], None],
+        failed: Callable[[OoderError], None] = lambda error: None,
+    ) -> None:
         self._service = service
         self._tell = tell
         self._changed = changed
+        self._failed = failed
         self._stop = asyncio.Event()
 
     @contextmanager
@@ -67,6 +77,14 @@ class Daemon:
         async with asyncio.TaskGroup() as group:
             group.create_task(aggregator.run())
             group.create_task(supervisor.run())
+            group.create_task(self._host(lambda event, ref: aggregator.note(Change(event, ref))))
+
+    async def _host(self, told: Told) -> None:
+        """Installed scenes run in here; a store that cannot be read costs only them."""
+        try:
+            await host_scenes(self._service.paths, told, self._failed)
+        except OoderError as error:
+            self._failed(error)
 
     async def _look(self) -> None:
         """Scan at start and then every so often; what pushes comes in between by itself."""

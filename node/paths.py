@@ -62,6 +62,26 @@ class Paths:
         return self.home / "installed"
 
     @property
+    def run(self) -> Path:
+        """What only matters while something runs: the control socket, states of scene agents, views of installed trees."""
+        return self.home / "run"
+
+    @property
+    def skill_config(self) -> Path:
+        """Settings and secrets of skills, one folder each, written by the user."""
+        return self.home / "config" / "skills"
+
+    @property
+    def data(self) -> Path:
+        """What running skills keep, one folder for each scene and skill."""
+        return self.home / "data"
+
+    @property
+    def logs(self) -> Path:
+        """What running skills print."""
+        return self.home / "logs"
+
+    @property
     def scan_lock(self) -> Path:
         return self.home / "scan.lock"
 
@@ -87,6 +107,10 @@ class Paths:
             "cache": self.cache,
             "mirrors": self.mirrors,
             "installed": self.installed,
+            "skill settings": self.skill_config,
+            "data": self.data,
+            "logs": self.logs,
+            "run": self.run,
         }
 
 

@@ -75,6 +75,33 @@ SCHEMA_NODES: Final = 5_000
 PATTERN_CHARS: Final = 256  # of one regular expression in a schema
 CONTRACT_DIFFERENCES: Final = 50  # told at once
 
+# --- Scene agents (docs/reference/scenes.md) ------------------------------------------------------------------------
+CALL_SECONDS: Final = 30.0  # one call, when neither the caller nor the contract says more
+CALL_LONGEST_SECONDS: Final = 600.0
+CALL_RETRIES: Final = 5  # times an unreachable service is asked again
+CALL_REQUEST_BYTES: Final = 4 * MIB  # JSON of one request; skills here take up to 1 MB of text
+CALL_RESPONSE_BYTES: Final = 8 * MIB  # body of one answer
+CALL_JSON_DEPTH: Final = 64
+CALLS_RUNNING: Final = 32  # calls of one scene at once
+CALLS_WAITING: Final = 128  # calls of one scene that wait for a place
+COMMAND_WORDS: Final = 64
+COMMAND_WORD_CHARS: Final = 1_024
+DOCUMENT_BYTES: Final = 512 * KIB  # SKILL.md text in one answer; the standard asks for less than 5,000 tokens
+SKILL_START_SECONDS: Final = 30.0  # from start to the first healthy answer; a JVM takes several
+SKILL_HEALTH_SECONDS: Final = 2.0  # one health check
+SKILL_HEALTH_EVERY: Final = 10.0  # between health checks of a running skill
+SKILL_STOP_SECONDS: Final = 5.0  # between TERM and KILL
+SKILL_LOG_BYTES: Final = MIB  # one log file; the one before it is kept too
+SKILL_LOG_RATE: Final = MIB  # bytes per second taken from a skill's output; above that the skill waits
+SKILL_LOG_TAIL: Final = 64 * KIB  # shown by one `ooder logs`
+SKILL_FILES_OPEN: Final = 1_024  # RLIMIT_NOFILE
+SKILL_FILE_BYTES: Final = 1024 * MIB  # RLIMIT_FSIZE
+SKILL_SETTINGS_BYTES: Final = 64 * KIB  # one file of a skill's settings
+SKILL_SETTINGS: Final = 128  # settings of one skill
+CONTROL_REQUEST_BYTES: Final = 8 * MIB  # one request line on the control socket
+CONTROL_LINE_BYTES: Final = 64 * MIB  # one answer line; an 8 MiB body may be escaped sixfold
+CONTROL_CLIENTS: Final = 64  # connections at once
+
 # --- Index and events -----------------------------------------------------------------------------------------------
 EVENTS_KEPT: Final = 10_000  # rows of the event log
 PROBLEMS_KEPT: Final = 10_000  # per source

@@ -158,4 +158,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "不完好（检查了 {trees} 棵树，{files} 个文件，{size}）。",
     ),
     "gc.done": ("Removed {generations} generations and {trees} trees.", "已删除 {generations} 代和 {trees} 棵树。"),
+    "call.alone": (
+        "No node is running: started {scene} for this call and stopped it again.",
+        "没有节点在运行：已为本次调用启动 {scene}，随后停止。",
+    ),
+    "call.answered": ("{skill} · {connector} · {ms} ms", "{skill} · {connector} · {ms} 毫秒"),
+    "call.passed_over": ("passed over {skill} ({code})", "跳过 {skill}（{code}）"),
+    "scene.state": ("{scene} {state}", "{scene} {state}"),
+    "scene.will_stay_stopped": (
+        "No node is running, so nothing of {scene} runs; it will stay stopped.",
+        "没有节点在运行，{scene} 本未运行；今后将保持停止。",
+    ),
+    "scene.not_watched": ("no node running", "没有节点在运行"),
 }

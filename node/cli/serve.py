@@ -25,7 +25,7 @@ def serve_command(session: Session) -> None:
         if isinstance(event, Finished):
             screen.talk(finished_line(event, session.speaker))
 
-    daemon = Daemon(session.service, tell, lambda count: screen.talk(say("serve.changed", n=count)))
+    daemon = Daemon(session.service, tell, lambda count: screen.talk(say("serve.changed", n=count)), screen.error)
     with daemon.alone():
         names = ", ".join(session.service.scope_sources())
         screen.talk(say("serve.ready", version=__version__, home=session.paths.home, sources=names))

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from node.cli.agents import scene_rows, show_scenes
 from node.cli.find import say_offline
 from node.cli.main import common_options
 from node.cli.progress import label
@@ -21,12 +22,15 @@ from protocol.messages import render
     "--problems", is_flag=True, help="Everything that could not be read, and everything that does not fit together."
 )
 @click.option("--events", type=int, metavar="N", help="What changed since event N (0 = everything still known).")
+@click.argument("scene", required=False)
 @click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=200, show_default=True)
 @common_options
 @click.pass_obj
-def status_command(session: Session, problems: bool, events: int | None, limit: int) -> None:
-    """Lights, counts, problems and how fresh it all is."""
-    if events is not None:
+def status_command(session: Session, scene: str | None, problems: bool, events: int | None, limit: int) -> None:
+    """Lights, counts, problems and how fresh it all is. With SCENE: its agent, every route and every skill."""
+    if scene is not None:
+        show_scenes(session, scene_rows(session, scene))
+    elif events is not None:
         _events(session, events, limit)
     elif problems:
         _problems(session, limit)
@@ -48,6 +52,7 @@ def _overview(session: Session) -> None:
                 "sources": [state_body(state) for state in states],
                 "newest": service.newest(),
                 "last_event": service.last_event(),
+                "scenes": scene_rows(session),
             }
         )
         return
@@ -56,6 +61,8 @@ def _overview(session: Session) -> None:
     say_offline(session, service.is_offline(), service.newest())
     screen.data("  ".join(f"{GLYPHS[state.light]} {label(state.name)}" for state in states))
     screen.data(say("scan.summary", **counts))
+    for row in scene_rows(session):
+        screen.data(say("scene.state", scene=row["scene"], state=row["state"]))
 
 
 def _problems(session: Session, limit: int) -> None:

@@ -23,6 +23,7 @@ from protocol.messages import (
     manifest,
     plan,
     relation,
+    scene,
     source,
     trust,
 )
@@ -42,6 +43,7 @@ AREAS = (
     manifest,
     plan,
     relation,
+    scene,
     source,
     trust,
 )

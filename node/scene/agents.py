@@ -1,0 +1,225 @@
+"""All scene agents of one home: what is installed decides which there are, what the user said decides which run.
+
+`reconcile` makes the agents agree with a generation; doing it twice changes nothing. A scene whose bytes, routes and consents
+are the same keeps its agent, and so its processes, through any number of other commits. What the user said (`start`, `stop`,
+`suspend`) is in `OODER_HOME/run/scenes/<id>.json` and survives restarts of the node; what was never told anything is started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from node.io.atomic import write_file
+from node.paths import Paths
+from node.scene.agent import CallAnswer, SceneAgent
+from node.scene.members import Machine, find_scene
+from node.scene.views import make_private
+from protocol.errors import ConflictError, NotFoundError, OoderError
+from protocol.install.model import EMPTY, Generation, Installed
+from protocol.items import Json
+from protocol.scene.states import State
+
+Told = Callable[[str, str], None]
+"""(event name of FLOWS 4.6, ref) -> heard."""
+
+
+class SceneAgents:
+    """Use `open_agents`; everything is called from one event loop."""
+
+    def __init__(self, machine: Machine, tasks: asyncio.TaskGroup, told: Told) -> None:
+        self._machine, self._tasks, self._told = machine, tasks, told
+        self._agents: dict[str, SceneAgent] = {}
+        self._prints: dict[str, str] = {}
+        self._changing = asyncio.Lock()
+        self.generation = EMPTY
+
+    async def reconcile(self, generation: Generation) -> Mapping[str, OoderError]:
+        """Make the agents those of `generation`. Returns why scenes that should run do not."""
+        async with self._changing:
+            self.generation = generation
+            wanted = {scene.id: scene for scene in generation.scenes}
+            for gone in sorted(self._agents.keys() - wanted.keys()):
+                await self._retire(gone)
+                _forget(self._machine.paths, gone)
+            for scene in wanted.values():
+                if self._prints.get(scene.id) != fingerprint(generation, scene):
+                    await self._renew(scene)
+            return {name: agent.fault for name, agent in self._agents.items() if agent.fault is not None}
+
+    def agent(self, scene_id: str) -> SceneAgent:
+        """The agent of a scene. Raises NotFoundError `scene.not_installed`."""
+        find_scene(self.generation, scene_id)
+        found = self._agents.get(scene_id)
+        if found is None:
+            raise NotFoundError("scene.not_installed", scene=f"scene:{scene_id}")
+        return found
+
+    async def call(self, scene_id: str, capability: str, request: Json, seconds: float = 0.0) -> CallAnswer:
+        """As `SceneAgent.call`."""
+        self._told("capability.invoked", f"cap:{capability}")
+        try:
+            return await self.agent(scene_id).call(capability, request, seconds)
+        except OoderError:
+            self._told("capability.invocation.failed", f"cap:{capability}")
+            raise
+
+    async def start(self, scene_id: str) -> State:
+        """Start a scene that is stopped, pending or suspended; starts skills again that were given up."""
+        async with self._changing:
+            agent = self.agent(scene_id)
+            if agent.state is State.SUSPENDED:
+                agent.resume()
+                self._told("scene.agent.resumed", f"scene:{scene_id}")
+            elif agent.state is State.ACTIVE and all(runner.well for runner in agent.runners.values()):
+                pass  # nothing to do
+            else:
+                await agent.stop()
+                await self._activate(agent)
+            write_wish(self._machine.paths, scene_id, State.ACTIVE, self.generation.number)
+            return agent.state
+
+    async def stop(self, scene_id: str) -> State:
+        """End everything of a scene; it stays ended until `start`, also over restarts of the node."""
+        async with self._changing:
+            agent = self.agent(scene_id)
+            write_wish(self._machine.paths, scene_id, State.STOPPED, self.generation.number)
+            await agent.stop()
+            self._told("scene.agent.stopped", f"scene:{scene_id}")
+            return agent.state
+
+    async def suspend(self, scene_id: str) -> State:
+        """Refuse calls until `start`."""
+        async with self._changing:
+            agent = self.agent(scene_id)
+            if agent.state is not State.SUSPENDED:
+                agent.suspend()
+            write_wish(self._machine.paths, scene_id, State.SUSPENDED, self.generation.number)
+            self._told("scene.agent.paused", f"scene:{scene_id}")
+            return agent.state
+
+    def describe(self, language: str = "en") -> list[dict[str, object]]:
+        """Every agent, by scene."""
+        return [self._agents[name].describe(language) for name in sorted(self._agents)]
+
+    async def close(self) -> None:
+        """End every process; what the user said stays as it is."""
+        async with self._changing, asyncio.TaskGroup() as group:
+            for agent in self._agents.values():
+                group.create_task(agent.stop())
+
+    async def adopt(self, agent: SceneAgent) -> None:
+        """Put an agent that already runs in the place of the scene's old one, which is ended (used by `replace`)."""
+        async with self._changing:
+            old = self._agents.get(agent.scene.id)
+            self.generation = agent.generation
+            self._agents[agent.scene.id] = agent
+            self._prints[agent.scene.id] = fingerprint(agent.generation, agent.scene)
+            if old is not None:
+                await old.stop()
+
+    async def _renew(self, scene: Installed) -> None:
+        old = self._agents.pop(scene.id, None)
+        if old is not None:
+            await old.stop()
+        agent = SceneAgent(self._machine, self.generation, scene)
+        self._agents[scene.id] = agent
+        self._told("scene.agent.created", f"scene:{scene.id}")
+        wish = read_wish(self._machine.paths, scene.id)
+        if wish is State.STOPPED:
+            await agent.stop()
+        else:
+            await self._activate(agent)
+            if wish is State.SUSPENDED and agent.state is State.ACTIVE:
+                agent.suspend()
+        self._prints[scene.id] = fingerprint(self.generation, scene)
+
+    async def _activate(self, agent: SceneAgent) -> None:
+        await agent.activate(self._tasks)
+        if agent.state is State.ACTIVE:
+            self._told("scene.activated", f"scene:{agent.scene.id}")
+
+    async def _retire(self, scene_id: str) -> None:
+        agent = self._agents.pop(scene_id)
+        self._prints.pop(scene_id, None)
+        await agent.destroy()
+        self._told("scene.deactivated", f"scene:{scene_id}")
+
+
+@asynccontextmanager
+async def open_agents(machine: Machine, told: Told = lambda event, ref: None) -> AsyncIterator[SceneAgents]:
+    """No agents yet; whatever happens inside, no process is left afterwards."""
+    async with _task_group() as tasks:
+        agents = SceneAgents(machine, tasks, told)
+        try:
+            yield agents
+        finally:
+            await agents.close()
+
+
+@asynccontextmanager
+async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group out of which a single error comes as itself."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except BaseExceptionGroup as several:
+        if len(several.exceptions) == 1:
+            raise several.exceptions[0] from None
+        raise
+
+
+async def call_once(
+    machine: Machine, generation: Generation, scene_id: str, capability: str, request: Json, seconds: float = 0.0
+) -> CallAnswer:
+    """One call without a running node: start what it needs, ask, end it again."""
+    scene = find_scene(generation, scene_id)
+    wish = read_wish(machine.paths, scene_id)
+    if wish in (State.STOPPED, State.SUSPENDED):
+        raise ConflictError("scene.not_active", scene=f"scene:{scene_id}", state=wish.value, reason="-")
+    agent = SceneAgent(machine, generation, scene)
+    async with _task_group() as tasks:
+        try:
+            await agent.activate(tasks, only=capability)
+            return await agent.call(capability, request, seconds)
+        finally:
+            await agent.stop()
+
+
+def fingerprint(generation: Generation, scene: Installed) -> str:
+    """Everything that a scene's agent depends on, as one word."""
+    items = generation.closure([scene])
+    releases = {item.release for item in items}
+    consents = sorted(
+        (one.release, one.digest, one.permissions) for one in generation.consents if one.release in releases
+    )
+    parts = [(item.release, item.digest) for item in items]
+    routes = [(route.capability, route.skills, route.strategy) for route in scene.routes]
+    return hashlib.sha256(json.dumps([parts, routes, consents]).encode()).hexdigest()
+
+
+# --- What the user said, on the disk --------------------------------------------------------------------------------
+def write_wish(paths: Paths, scene_id: str, state: State, generation: int) -> None:
+    """Remember what a scene should be. Raises StorageError `home.unwritable`."""
+    path = _wish(paths, scene_id)
+    make_private(path.parent)
+    write_file(path, json.dumps({"state": state.value, "generation": generation}).encode())
+
+
+def read_wish(paths: Paths, scene_id: str) -> State | None:
+    """What a scene should be; None when nobody said anything, or what is there cannot be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return State(json.loads(_wish(paths, scene_id).read_bytes()[:4096])["state"])
+    return None
+
+
+def _forget(paths: Paths, scene_id: str) -> None:
+    _wish(paths, scene_id).unlink(missing_ok=True)
+
+
+def _wish(paths: Paths, scene_id: str) -> Path:
+    return paths.run / "scenes" / f"{scene_id}.json"

@@ -1,0 +1,100 @@
+"""Scene agents inside the running node: they follow the store, and answer on the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from node.control import Method, serve_control
+from node.install.store import STORE, Store
+from node.paths import Paths
+from node.scene.agents import SceneAgents, Told, open_agents
+from node.scene.members import Machine
+from protocol.errors import OoderError, UsageError
+from protocol.refs import Kind, parse_ref
+
+_LOOK_SECONDS = 1.0
+
+
+async def host_scenes(paths: Paths, told: Told, failed: Callable[[OoderError], None]) -> None:
+    """Run the agents of everything installed until cancelled; nothing of them is left afterwards."""
+    store = Store(paths.home)
+    async with open_agents(Machine(paths, store), told) as agents, serve_control(paths, methods(agents, store)):
+        seen = ""
+        while True:
+            now = await asyncio.to_thread(_mark, store)
+            if now != seen:
+                seen = now
+                try:
+                    faults = await agents.reconcile(await asyncio.to_thread(store.current))
+                except OoderError as error:
+                    failed(error)  # a damaged store: what runs goes on running
+                else:
+                    for fault in faults.values():
+                        failed(fault)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def methods(agents: SceneAgents, store: Store) -> Mapping[str, Method]:
+    """The control methods about scenes. The HTTP API shares them."""
+
+    async def call(params: Mapping[str, Any], language: str) -> AsyncIterator[Mapping[str, Any]]:
+        scene, capability = _id(params, "scene", Kind.SCENE), _id(params, "capability", Kind.CAPABILITY)
+        await _current(agents, store)
+        answer = await agents.call(scene, capability, params.get("request"), float(params.get("seconds") or 0.0))
+        yield answer.describe()
+
+    async def start(params: Mapping[str, Any], language: str) -> AsyncIterator[Mapping[str, Any]]:
+        scene = _id(params, "scene", Kind.SCENE)
+        await _current(agents, store)
+        await agents.start(scene)
+        yield agents.agent(scene).describe(language)
+
+    async def stop(params: Mapping[str, Any], language: str) -> AsyncIterator[Mapping[str, Any]]:
+        scene = _id(params, "scene", Kind.SCENE)
+        await (agents.suspend(scene) if params.get("suspend") else agents.stop(scene))
+        yield agents.agent(scene).describe(language)
+
+    async def status(params: Mapping[str, Any], language: str) -> AsyncIterator[Mapping[str, Any]]:
+        yield {"scenes": agents.describe(language)}
+
+    async def reconcile(params: Mapping[str, Any], language: str) -> AsyncIterator[Mapping[str, Any]]:
+        faults = await agents.reconcile(await asyncio.to_thread(store.current))
+        yield {
+            "generation": agents.generation.number,
+            "faults": {name: fault.body(language) for name, fault in faults.items()},
+            "scenes": agents.describe(language),
+        }
+
+    return {
+        "scene.call": call,
+        "scene.start": start,
+        "scene.stop": stop,
+        "scene.status": status,
+        "scene.reconcile": reconcile,
+    }
+
+
+async def _current(agents: SceneAgents, store: Store) -> None:
+    """Know what was committed a moment ago."""
+    generation = await asyncio.to_thread(store.current)
+    if generation.number != agents.generation.number:
+        await agents.reconcile(generation)
+
+
+def _id(params: Mapping[str, Any], name: str, kind: Kind) -> str:
+    value = params.get(name)
+    ref = parse_ref(value) if isinstance(value, str) else None
+    if ref is None or ref.kind is not kind:
+        raise UsageError("node.bad_parameter", name=name)
+    return ref.id
+
+
+def _mark(store: Store) -> str:
+    """Changes whenever another generation becomes current."""
+    try:
+        status = (store.home / STORE / "current").stat()
+    except OSError:
+        return "none"
+    return f"{status.st_ino} {status.st_mtime_ns}"

@@ -1,0 +1,1 @@
+"""Running scenes, as far as it can be decided without a machine: states, routes, restarts, admission, connectors."""
