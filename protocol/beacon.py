@@ -223,6 +223,10 @@ class Beacon:
             return self._schedule.next_at()
         return min(self._last_tick + TICK, self._schedule.next_at(), self.peers.next_deadline())
 
+    def has_news(self) -> bool:
+        """Whether `events` has something to say."""
+        return bool(self._events)
+
     def events(self) -> list[Event]:
         """What happened since the last call."""
         happened = list(self._events)

@@ -114,7 +114,7 @@ class Provider:
         self._sockets = ports.lan_sockets(config.port, config.interfaces, config.ears)
         self._emits: list[Emit] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._newest = 0.0
+        self._newest = self._due = 0.0
         self.beacon: Beacon | None = None
         self.on_event: Callable[[Event], None] = lambda event: None
 
@@ -147,8 +147,9 @@ class Provider:
             self.beacon.receive(data, ip, port, iface, self._context.clock.loop())
 
     def drained(self) -> None:
-        """All that had come was heard: answer."""
-        self._pump()
+        """All that had come was heard: answer, if anything of it mattered (in a flood hardly anything does)."""
+        if self.beacon is not None and (self.beacon.has_news() or self.beacon.next_timeout() < self._due):
+            self._pump()
 
     def interfaces(self, interfaces: tuple[Interface, ...]) -> None:
         """The usable addresses changed."""
@@ -233,7 +234,8 @@ class Provider:
         if self._timer is not None:
             self._timer.cancel()
         if not beacon.closed:
-            self._timer = asyncio.get_running_loop().call_at(beacon.next_timeout(), self._pump)
+            self._due = beacon.next_timeout()
+            self._timer = asyncio.get_running_loop().call_at(self._due, self._pump)
 
     def _report(self, event: Event, now: float) -> None:
         wall = self._context.clock.wall()

@@ -191,7 +191,7 @@ class LanSockets:
         listener = self._listener
         if listener is None:
             return
-        end = time.monotonic() + DRAIN_SECONDS
+        end, before = time.monotonic() + DRAIN_SECONDS, ("", "")
         for _ in range(DRAIN_MOST):
             try:
                 data, address = sock.recvfrom(limits.DATAGRAM_READ + 1)
@@ -201,7 +201,8 @@ class LanSockets:
                 self._traffic(iface).failed[_errno_name(error)] += 1
                 break
             ip, port = str(address[0]), int(address[1])
-            name = iface or self._interface_of(ip)
+            name = iface or (self._interface_of(ip) if ip != before[0] else before[1])
+            before = ip, name
             self._traffic(name).received += 1
             listener.datagram(data, ip, port, name)
             if time.monotonic() > end:

@@ -136,3 +136,19 @@ def test_settings_become_the_machines() -> None:
     assert config.beacon.seeds == (("10.1.0.1", 48888), ("10.1.0.2", 5000)) and 37021 in config.ears
     with pytest.raises(ValidationError):
         Config(interval=0)
+
+
+def test_junk_wakes_nobody() -> None:
+    async def story() -> None:
+        hub = Hub()
+        here, _ = node(hub, 1)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(here.run(lambda report: None))
+            await asyncio.sleep(3)
+            timer = here._timer
+            for number in range(100):
+                hub.plugged[0].hear(b"junk %d" % number, "10.0.0.9")
+            assert here._timer is timer
+            running.cancel()
+
+    run_virtual(story())
