@@ -17,6 +17,7 @@ from protocol.errors import ConflictError
 from protocol.install.offers import offers_for
 from protocol.install.ownership import owner_for
 from protocol.install.questions import (
+    Absent,
     Choice,
     Choices,
     Key,
@@ -128,6 +129,7 @@ class Questions(AbstractProvider[Need, Choice, Key]):
         self.check = check
         self.asked_by: dict[Key, Candidate | None] = {}
         self._needs: dict[int, tuple[Need, ...]] = {}
+        self._absent: dict[Key, Absent] = {}
 
     # --- Hooks ---------------------------------------------------------------------------------------------------
     def identify(self, requirement_or_candidate: Need | Choice) -> Key:
@@ -168,23 +170,12 @@ class Questions(AbstractProvider[Need, Choice, Key]):
         incompatibilities: Mapping[Key, Iterator[Choice]],
     ) -> Sequence[Choice]:
         self.check()
-        needs = list(requirements[identifier])
-        barred = {id(one) for one in incompatibilities[identifier]}
-        fixed = self.fixed.get(identifier)
-        if fixed is not None:
-            fits = id(fixed) not in barred and all(self.is_satisfied_by(need, fixed) for need in needs)
-            return [fixed] if fits else []
-        if identifier[2]:
-            offers: Sequence[Choice] = self.catalogue.offers(needs[0])
-            return [
-                one for one in offers if id(one) not in barred and all(self.is_satisfied_by(n, one) for n in needs[1:])
-            ]
-        found: Sequence[Candidate] = self.matching(needs[0])
-        if len(needs) > 1:
-            found = [one for one in found if all(self.is_satisfied_by(need, one) for need in needs[1:])]
-        return [one for one in found if id(one) not in barred] if barred else found
+        barred = frozenset(id(one) for one in incompatibilities[identifier])
+        return self.fitting(identifier, list(requirements[identifier]), barred)
 
     def is_satisfied_by(self, requirement: Need, candidate: Choice) -> bool:
+        if isinstance(candidate, Absent):
+            return False
         if isinstance(candidate, Offer):
             return any(
                 one.skill == candidate.skill and one.owner == candidate.owner
@@ -204,8 +195,24 @@ class Questions(AbstractProvider[Need, Choice, Key]):
         return found
 
     # --- Steps ---------------------------------------------------------------------------------------------------
+    def fitting(self, key: Key, needs: Sequence[Need], barred: frozenset[int]) -> Sequence[Choice]:
+        """The choices that satisfy all `needs`, in the order in which they are tried; `barred` are ids of objects."""
+        fixed = self.fixed.get(key)
+        if fixed is not None:
+            fits = id(fixed) not in barred and all(self.is_satisfied_by(need, fixed) for need in needs)
+            return [fixed] if fits else []
+        if not needs:
+            absent = self._absent.setdefault(key, Absent(key))
+            return [] if id(absent) in barred else [absent]
+        found: Sequence[Choice] = self.catalogue.offers(needs[0]) if key[2] else self.matching(needs[0])
+        if len(needs) > 1:
+            found = [one for one in found if all(self.is_satisfied_by(need, one) for need in needs[1:])]
+        return [one for one in found if id(one) not in barred] if barred else found
+
     def needs_of(self, choice: Choice) -> Iterator[Need]:
         """What is required of others, directly. Optional needs are asked for later, one by one."""
+        if isinstance(choice, Absent):
+            return
         if isinstance(choice, Candidate):
             for dependency in choice.item.requires:
                 if dependency.required and not is_ignored(dependency):

@@ -84,7 +84,14 @@ class Offer:
         return self.need.key
 
 
-Choice = Candidate | Offer
+@dataclass(frozen=True, slots=True, eq=False)
+class Absent:
+    """The choice for a decision that nobody needs any more (the resolver keeps asking for it after a change of mind)."""
+
+    key: Key
+
+
+Choice = Candidate | Offer | Absent
 """What a decision can end in."""
 
 
@@ -95,7 +102,7 @@ def item_key(kind: Kind, item_id: str) -> Key:
 
 def key_of(choice: Choice) -> Key:
     """The decision that a choice settles."""
-    return choice.key if isinstance(choice, Offer) else (choice.item.kind, choice.item.id, "")
+    return (choice.item.kind, choice.item.id, "") if isinstance(choice, Candidate) else choice.key
 
 
 def constraint_of(text: str) -> Constraint | None:

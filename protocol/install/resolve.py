@@ -23,6 +23,7 @@ from protocol.errors import ConflictError, OoderError
 from protocol.install.explain import explain
 from protocol.install.provider import Catalogue, Questions, is_ignored, too_hard
 from protocol.install.questions import Choice, Choices, Key, Need, Offer, ResolveRules, key_of
+from protocol.install.search import search
 from protocol.install.universe import Candidate, Universe
 from protocol.items import Dependency
 from protocol.refs import Kind, Ref
@@ -108,13 +109,15 @@ def _ask(
     questions = Questions(catalogue, fixed, check)
     resolution: Resolution[Need, Choice, Key] = Resolution(questions, _Watch(target))
     try:
-        state = resolution.resolve([need], limits.RESOLVE_ROUNDS)
+        mapping: Mapping[Key, Choice] = resolution.resolve([need], limits.RESOLVE_ROUNDS).mapping
     except ResolutionImpossible as error:
         causes = [(one.requirement, one.parent) for one in error.causes]
         raise explain(catalogue, target, causes, questions.asked_by) from None
     except ResolutionTooDeep:
-        raise too_hard(str(target), catalogue.rules.seconds) from None
-    reached = _reach(questions, [need], {**fixed, **state.mapping})
+        mapping, asked = search(questions, need)
+        if not mapping:
+            raise explain(catalogue, target, asked, questions.asked_by) from None
+    reached = _reach(questions, [need], {**fixed, **mapping})
     if sum(1 for key in reached if not key[2]) + sum(1 for key in fixed if not key[2]) > limits.RESOLVE_PACKAGES:
         raise _too_large(target)
     return reached
