@@ -81,7 +81,6 @@ CALL_LONGEST_SECONDS: Final = 600.0
 CALL_RETRIES: Final = 5  # times an unreachable service is asked again
 CALL_REQUEST_BYTES: Final = 4 * MIB  # JSON of one request; skills here take up to 1 MB of text
 CALL_RESPONSE_BYTES: Final = 8 * MIB  # body of one answer
-CALL_JSON_DEPTH: Final = 64
 CALLS_RUNNING: Final = 32  # calls of one scene at once
 CALLS_WAITING: Final = 128  # calls of one scene that wait for a place
 COMMAND_WORDS: Final = 64

@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from node.scene.connectors.base import Ask, Runner
-from node.scene.connectors.exchange import check_depth
 from node.scene.members import Cast, Machine, Member, cast_of
 from protocol import limits
+from protocol.contract import validate_request, validate_response
 from protocol.errors import ConflictError, DataError, NotFoundError, OoderError, UnavailableError, UsageError
 from protocol.install.model import Generation, Installed, Route
 from protocol.items import Json
@@ -142,21 +142,20 @@ class SceneAgent:
             raise member.fault or NotFoundError("scene.no_route", scene=self._name, capability=contract.capability)
         capability = f"cap:{contract.capability}"
         try:
-            check_depth(request)
-        except ValueError as error:
-            raise UsageError("scene.bad_request", reason=str(error)) from error
-        faults = self._machine.checks.faults(contract.request, request)
-        if faults:
-            raise UsageError("scene.contract_request", capability=capability, causes=faults)
+            validate_request(contract, request)
+        except DataError as error:
+            raise UsageError("scene.contract_request", capability=capability, causes=[_where(error)]) from error
         if seconds <= 0:
             raise UnavailableError("scene.timeout", skill=member.release, seconds=0)
         ask = Ask(contract.capability, contract.path, contract.method, request, seconds)
         body = await runner.call(ask)
         # A document's answer is the same for every capability: the text itself, for whoever can follow it.
-        faults = [] if runner.how == "document" else self._machine.checks.faults(contract.response, body)
-        if faults:
-            params = {"skill": member.release, "scene": self._name, "capability": capability}
-            raise DataError("scene.contract_response", **params, causes=faults)
+        if runner.how != "document":
+            try:
+                validate_response(contract, body)
+            except DataError as error:
+                params = {"skill": member.release, "scene": self._name, "capability": capability}
+                raise DataError("scene.contract_response", **params, causes=[_where(error)]) from error
         return body
 
     def _in_order(self, route: Route, turn: int) -> list[Member]:
@@ -261,7 +260,7 @@ class SceneAgent:
         return route
 
     def _seconds(self, route: Route) -> float:
-        return max(self._cast.members[route.capability, name].contract.seconds for name in route.skills)
+        return max(self._cast.members[route.capability, name].contract.timeout / 1000 for name in route.skills)
 
     def _missing(self, only: str) -> OoderError | None:
         """Why a capability the scene cannot do without has nobody, None when all have somebody."""
@@ -275,3 +274,8 @@ class SceneAgent:
                     "scene.no_route", scene=self._name, capability=f"cap:{capability}", known=known
                 )
         return None
+
+
+def _where(error: OoderError) -> str:
+    """Place and reason of what does not fit a contract."""
+    return f"{error.params.get('place')}: {error.params.get('reason')}"

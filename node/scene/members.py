@@ -11,10 +11,11 @@ from node.scene.connectors.base import Runner
 from node.scene.connectors.document import DocumentRunner
 from node.scene.connectors.http import HttpRunner
 from node.scene.connectors.process import Place, ProcessRunner, Program
-from node.scene.contracts import Checks, Contract, SchemaChecks, contract_of
+from node.scene.contracts import contract_of, is_safe_path
 from node.scene.reading import find_capability, read_item
 from node.scene.settings import environment_of, read_settings, settings_path
 from node.scene.views import Trees
+from protocol.contract import Contract
 from protocol.errors import DataError, NotFoundError, OoderError, PolicyError
 from protocol.install.model import Generation, Installed, Route
 from protocol.items import Item
@@ -30,7 +31,6 @@ class Machine:
 
     paths: Paths
     trees: Trees
-    checks: Checks = field(default_factory=SchemaChecks)
     chance: Chance = field(default_factory=SystemRandom)
     policy: Policy = field(default_factory=Policy)
     program: Callable[[Program], Program] = lambda program: program
@@ -116,7 +116,7 @@ class _Reader:
             defined = find_capability(self._items, capability) or find_capability(self._generation.items, capability)
             contract = contract_of(capability, self.item(defined) if defined else None, skill)
         except OoderError as error:
-            return Member(installed.release, Contract(capability), None, error)
+            return Member(installed.release, contract_without_schema(capability), None, error)
         try:
             return Member(installed.release, contract, self._runner(installed, skill, contract))
         except OoderError as error:
@@ -129,7 +129,7 @@ class _Reader:
             raise DataError(
                 spec.code, skill=name, capability=capability, detail=spec.detail, scene=str(self._scene.ref)
             )
-        if not contract.path and not isinstance(spec, Document):
+        if not is_safe_path(contract.path) and not isinstance(spec, Document):
             raise DataError("scene.no_contract", skill=name, capability=capability)
         if installed.release not in self.runners:
             self.runners[installed.release] = self._make(installed, skill, spec)
@@ -152,6 +152,11 @@ class _Reader:
         settings = environment_of(skill, values, path)
         program = Program(name, installed.digest, spec, settings, place, machine.policy)
         return ProcessRunner(machine.program(program), machine.trees)
+
+
+def contract_without_schema(capability: str) -> Contract:
+    """Stands for a contract that could not be read; nobody is asked under it."""
+    return Contract(capability, "", "", "", "", {}, {})
 
 
 def place_of(paths: Paths, scene_id: str, skill: Installed) -> Place:

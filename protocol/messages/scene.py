@@ -6,7 +6,7 @@ from protocol.messages.message import Message
 
 _STATUS = ("See how it stands: ooder status {scene}", "查看状态：ooder status {scene}")
 _LOGS = ("See what it printed: ooder logs {scene}", "查看其输出：ooder logs {scene}")
-_LIST = ("See what is installed: ooder list --installed", "查看已安装的内容：ooder list --installed")
+_LIST = ("See what is installed: ooder installed", "查看已安装的内容：ooder installed")
 
 _CALLS = {
     "scene.not_installed": Message(

@@ -90,7 +90,7 @@ class Home:
         )
 
     def _quick(self, program: Program) -> Program:
-        return replace(program, start_seconds=10.0, stop_seconds=0.3, look_every=0.05)
+        return replace(program, start_seconds=10.0, stop_seconds=0.3, look_every=0.05, health_seconds=0.3)
 
     def capability(self, name: str, files: Mapping[str, bytes] | None = None) -> None:
         self.files[Kind.CAPABILITY, name] = files or catalogue(f"capabilities/{name}")

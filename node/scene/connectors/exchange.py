@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from protocol import limits
+from protocol.contract import check_bounds
 from protocol.errors import DataError, OoderError, PolicyError, UnavailableError, UsageError
 from protocol.items import Json
 
@@ -143,25 +144,12 @@ def read_json(data: bytes, skill: str) -> Json:
     """A skill's answer. Raises DataError `scene.answer_not_json`."""
     try:
         value: Json = json.loads(data, parse_constant=_no_constant)
-        check_depth(value)
     except (ValueError, RecursionError) as error:
         raise DataError("scene.answer_not_json", skill=skill, reason=str(error)[:200]) from error
+    reason = check_bounds(value)
+    if reason:
+        raise DataError("scene.answer_not_json", skill=skill, reason=reason)
     return value
-
-
-def check_depth(value: Json) -> None:
-    """Raises ValueError for JSON nested deeper than anybody needs."""
-    level: list[Json] = [value]
-    for _ in range(limits.CALL_JSON_DEPTH):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return
-    raise ValueError(f"nested deeper than {limits.CALL_JSON_DEPTH}")
 
 
 def _no_constant(text: str) -> Json:

@@ -57,6 +57,7 @@ class Program:
     start_seconds: float = limits.SKILL_START_SECONDS
     stop_seconds: float = limits.SKILL_STOP_SECONDS
     look_every: float = limits.SKILL_HEALTH_EVERY
+    health_seconds: float = limits.SKILL_HEALTH_SECONDS
 
 
 class ProcessRunner:
@@ -253,7 +254,7 @@ class ProcessRunner:
             async with asyncio.timeout(program.start_seconds):
                 wait = 0.02
                 while not (
-                    await exchange.healthy(program.spec.health)
+                    await exchange.healthy(program.spec.health, program.health_seconds)
                     and await asyncio.to_thread(is_listener_of, port, guardian)
                 ):
                     await asyncio.sleep(wait)
@@ -266,7 +267,7 @@ class ProcessRunner:
         missed = 0
         while missed < _UNWELL_LOOKS:
             await asyncio.sleep(program.look_every)
-            missed = 0 if await exchange.healthy(program.spec.health) else missed + 1
+            missed = 0 if await exchange.healthy(program.spec.health, program.health_seconds) else missed + 1
             self.well = missed == 0
             self.state = "well" if self.well else "unwell"
             self._restarts.well(asyncio.get_running_loop().time())

@@ -78,7 +78,7 @@ async def test_contract_errors_are_told_on_either_side(home: Home) -> None:
     generation = home.commit("minutes", {"text-summarize": ["liar"]})
     with pytest.raises(OoderError) as ours:
         await call_once(home.machine, generation, "minutes", "text-summarize", {"text": "", "sentences": 99})
-    assert code_of(ours) == "scene.contract_request" and len(ours.value.params["causes"]) == 2  # type: ignore[arg-type]
+    assert code_of(ours) == "scene.contract_request"
     with pytest.raises(OoderError) as theirs:
         await call_once(home.machine, generation, "minutes", "text-summarize", TEXT)
     assert code_of(theirs) == "scene.contract_response" and theirs.value.fault == "data"
