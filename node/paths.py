@@ -36,6 +36,11 @@ class Paths:
         return self.home / "trust.yaml"
 
     @property
+    def node_key(self) -> Path:
+        """This node's own signing key (see `node.keys`)."""
+        return self.home / "node.key"
+
+    @property
     def cache(self) -> Path:
         return self.home / "cache"
 

@@ -60,6 +60,18 @@ REASONS: dict[str, Message] = {
 }
 
 KEYS: dict[str, Message] = {
+    "key.file_damaged": Message(
+        "this node's key at {path} cannot be used: {reason}",
+        "无法使用本节点的密钥 {path}：{reason}",
+        "Bring it back from a backup, or move it away: a new one is made then, and others will see a new node.",
+        "请从备份恢复，或将其移走：之后会生成新密钥，他人将视其为新节点。",
+    ),
+    "key.file_open": Message(
+        "this node's key at {path} is open to other users, or not yours",
+        "本节点的密钥 {path} 可被其他用户访问，或不属于你",
+        "If nobody else could read it: chmod 600 {path}",
+        "若无他人读取过：chmod 600 {path}",
+    ),
     "key.bad_length": Message(
         "a public key has {expected} bytes, this has {length}", "公钥应为 {expected} 字节，实际为 {length} 字节"
     ),
