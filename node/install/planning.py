@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -16,7 +16,8 @@ from node.install.universe import IndexUniverse, known_names
 from node.scopes import sources_of
 from node.service import Service
 from protocol import limits
-from protocol.install.model import Generation
+from protocol.install.locked import locked_plan
+from protocol.install.model import Generation, Installed
 from protocol.install.plan import PlanPolicy, make_plan
 from protocol.install.planned import InstallPlan
 from protocol.install.questions import Choices, ResolveRules
@@ -51,15 +52,21 @@ def plan_install(
     options: PlanOptions | None = None,
     *,
     installed: Generation | None = None,
+    lock: Sequence[Installed] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> InstallPlan:
     """What installing `target` (`scene:ID` or `skill:ID`, optionally `@VERSION`) would do now. Blocking; changes nothing.
 
-    Raises what `protocol.install.plan.make_plan` raises, DataError `ref.malformed`, StorageError.
+    With `options.frozen`, `lock` (default: what is installed) is followed and nothing is resolved.
+    Raises what `protocol.install.plan.make_plan` or `protocol.install.locked.locked_plan` raises, DataError `ref.malformed`,
+    StorageError.
     """
     options = options or PlanOptions()
     ref = parse_ref(target) if isinstance(target, str) else target
     before = installed if installed is not None else Store(service.paths.home).current()
+    if options.frozen:
+        locked = before.items if lock is None else lock
+        return locked_plan(ref, locked, IndexUniverse(service), before, service.now())
     return make_plan(
         ref, IndexUniverse(service), before, plan_policy(service, options), options.choices, service.now(), clock
     )

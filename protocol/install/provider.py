@@ -130,6 +130,7 @@ class Questions(AbstractProvider[Need, Choice, Key]):
         self.asked_by: dict[Key, Candidate | None] = {}
         self._needs: dict[int, tuple[Need, ...]] = {}
         self._absent: dict[Key, Absent] = {}
+        self._fits: dict[Need, frozenset[object]] = {}
 
     # --- Hooks ---------------------------------------------------------------------------------------------------
     def identify(self, requirement_or_candidate: Need | Choice) -> Key:
@@ -174,14 +175,10 @@ class Questions(AbstractProvider[Need, Choice, Key]):
         return self.fitting(identifier, list(requirements[identifier]), barred)
 
     def is_satisfied_by(self, requirement: Need, candidate: Choice) -> bool:
-        if isinstance(candidate, Absent):
-            return False
-        if isinstance(candidate, Offer):
-            return any(
-                one.skill == candidate.skill and one.owner == candidate.owner
-                for one in self.catalogue.offers(requirement)
-            )
-        return candidate in self.matching(requirement)
+        fits = self._fits.get(requirement)
+        if fits is None:
+            fits = self._fits[requirement] = self._fitting_choices(requirement)
+        return (candidate.skill, candidate.owner) in fits if isinstance(candidate, Offer) else candidate in fits
 
     def get_dependencies(self, candidate: Choice) -> Sequence[Need]:
         if self.fixed.get(key_of(candidate)) is candidate:
@@ -236,6 +233,12 @@ class Questions(AbstractProvider[Need, Choice, Key]):
                 contract.principal,
                 requester=need.requester,
             )
+
+    def _fitting_choices(self, need: Need) -> frozenset[object]:
+        """What satisfies a need: candidates, or (skill, owner) of offers."""
+        if need.key[2]:
+            return frozenset((one.skill, one.owner) for one in self.catalogue.offers(need))
+        return frozenset(self.matching(need))
 
     def matching(self, need: Need) -> tuple[Candidate, ...]:
         if need.blocker or not need.owner:
