@@ -174,11 +174,11 @@ def _read_line(line: bytes) -> dict[str, Any]:
     if not isinstance(fact, dict):
         raise ValueError("the answer is no JSON object")
     if isinstance(fact.get("error"), dict):
-        raise _error_of(fact["error"])
+        raise error_of(fact["error"])
     return fact
 
 
-def _error_of(body: Mapping[str, Any]) -> OoderError:
+def error_of(body: Mapping[str, Any]) -> OoderError:
     """The error that the node raised, again."""
     kind = NotFoundError if body.get("class") == "NotFoundError" else _FAULTS.get(str(body.get("fault")), OoderError)
     params = body.get("params")

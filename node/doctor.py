@@ -13,6 +13,7 @@ from pathlib import Path
 
 from node import config
 from node.paths import Paths
+from node.scene.sandbox import enforcement
 from protocol.errors import OoderError
 
 GIT_WANTED = (2, 38)  # safe.bareRepository
@@ -47,6 +48,7 @@ def examine(paths: Paths) -> Iterator[Finding]:
         check_home,
         check_disk,
         check_settings,
+        check_sandbox,
     )
     for check in checks:
         try:
@@ -122,3 +124,12 @@ def check_settings(paths: Paths) -> Finding:
         first = problems[0]
         return Finding("settings", Health.FAIL, f"{first.origin}: {first.key}: {first.reason}", "ooder config check")
     return Finding("settings", Health.OK, str(paths.config) if paths.config.exists() else "defaults")
+
+
+def check_sandbox(paths: Paths) -> Finding:
+    """What this machine enforces on the programs of skills."""
+    rules = enforcement()
+    text = "; ".join(f"{'✓' if rule.enforced else '✗'} {rule.rule} ({rule.how})" for rule in rules)
+    if all(rule.enforced for rule in rules if rule.boxed):
+        return Finding("sandbox", Health.OK, text)
+    return Finding("sandbox", Health.WARN, text, "apt-get install bubblewrap; then programs of skills run in a box.")

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from node.scene.connectors.base import Ask, Runner
-from node.scene.members import Cast, Machine, Member, cast_of
+from node.scene.members import Cast, Machine, Member, cast_of, taking_over
 from protocol import limits
 from protocol.contract import validate_request, validate_response
 from protocol.errors import ConflictError, DataError, NotFoundError, OoderError, UnavailableError, UsageError
@@ -66,8 +66,10 @@ class SceneAgent:
         self._turns: dict[str, int] = {}
 
     # --- Its life ---------------------------------------------------------------------------------------------------
-    async def activate(self, tasks: asyncio.TaskGroup, only: str = "") -> State:
-        """Start everything (`only`: what one capability needs). ACTIVE, or PENDING_ACTIVATION with `fault` as the reason."""
+    async def activate(
+        self, tasks: asyncio.TaskGroup, only: str = "", running: Mapping[str, Runner] | None = None
+    ) -> State:
+        """Start everything (`only`: what one capability needs; `running`: taken over where it would do the same). ACTIVE, or PENDING_ACTIVATION with `fault` as the reason."""
         if self.state is not State.INITIALIZING:
             self._move(states.STARTED)
         try:
@@ -78,9 +80,11 @@ class SceneAgent:
         if self.fault is not None:
             self._move(states.POSTPONED)
             return self.state
+        self._cast = taking_over(self._cast, running or {})
         async with asyncio.TaskGroup() as group:
             for runner in self._cast.runners.values():
-                group.create_task(runner.start(tasks))
+                if runner not in (running or {}).values():
+                    group.create_task(runner.start(tasks))
         self._move(states.ACTIVATED)
         return self.state
 
@@ -97,6 +101,13 @@ class SceneAgent:
         if self.state not in (State.STOPPED, State.DESTROYED):
             self._move(states.STOPPED)
         await self._end_runners()
+
+    async def hand_over(self, to: SceneAgent) -> None:
+        """Stop, but leave running what `to` has taken over."""
+        taken = list(to.runners.values())
+        if self.state not in (State.STOPPED, State.DESTROYED):
+            self._move(states.STOPPED)
+        await self._end_runners(taken)
 
     async def destroy(self) -> None:
         """Stop, for good."""
@@ -203,6 +214,17 @@ class SceneAgent:
         """Capability -> route, as it is used now."""
         return self._cast.routes
 
+    def problem(self) -> OoderError | None:
+        """Why a capability that the scene needs is answered by nobody now; None: all is well."""
+        if self.fault is not None:
+            return self.fault
+        for capability in sorted(self._cast.required & self._cast.routes.keys()):
+            members = [self._cast.members[capability, name] for name in self._cast.routes[capability].skills]
+            runners = [member.runner for member in members if member.runner is not None]
+            if not any(runner.well for runner in runners):
+                return next((runner.fault for runner in runners if runner.fault), None)
+        return None
+
     @property
     def runners(self) -> Mapping[str, Runner]:
         """Release -> runner."""
@@ -240,10 +262,11 @@ class SceneAgent:
     def _move(self, event: str) -> None:
         self.state = after(self.state, event)
 
-    async def _end_runners(self) -> None:
+    async def _end_runners(self, but: Sequence[Runner] = ()) -> None:
         async with asyncio.TaskGroup() as group:
             for runner in self._cast.runners.values():
-                group.create_task(runner.stop())
+                if runner not in but:
+                    group.create_task(runner.stop())
 
     def _check_active(self) -> None:
         if self.state is not State.ACTIVE:

@@ -17,7 +17,8 @@ from pathlib import Path
 from node.io.atomic import write_file
 from node.paths import Paths
 from node.scene.agent import CallAnswer, SceneAgent
-from node.scene.members import Machine, find_scene
+from node.scene.connectors.base import Runner
+from node.scene.members import Machine, find_scene, remove_dead_views
 from node.scene.views import make_private
 from protocol.errors import ConflictError, NotFoundError, OoderError
 from protocol.install.model import EMPTY, Generation, Installed
@@ -35,6 +36,7 @@ class SceneAgents:
         self._machine, self._tasks, self._told = machine, tasks, told
         self._agents: dict[str, SceneAgent] = {}
         self._prints: dict[str, str] = {}
+        self._lent: dict[str, Mapping[str, Runner]] = {}
         self._changing = asyncio.Lock()
         self.generation = EMPTY
 
@@ -49,7 +51,10 @@ class SceneAgents:
             for scene in wanted.values():
                 if self._prints.get(scene.id) != fingerprint(generation, scene):
                     await self._renew(scene)
-            return {name: agent.fault for name, agent in self._agents.items() if agent.fault is not None}
+            problems = {
+                name: agent.problem() for name, agent in self._agents.items() if agent.state is not State.STOPPED
+            }
+            return {name: problem for name, problem in problems.items() if problem is not None}
 
     def agent(self, scene_id: str) -> SceneAgent:
         """The agent of a scene. Raises NotFoundError `scene.not_installed`."""
@@ -61,6 +66,9 @@ class SceneAgents:
 
     async def call(self, scene_id: str, capability: str, request: Json, seconds: float = 0.0) -> CallAnswer:
         """As `SceneAgent.call`."""
+        if scene_id not in self._agents:
+            async with self._changing:  # perhaps it is being made just now
+                pass
         self._told("capability.invoked", f"cap:{capability}")
         try:
             return await self.agent(scene_id).call(capability, request, seconds)
@@ -112,34 +120,39 @@ class SceneAgents:
             for agent in self._agents.values():
                 group.create_task(agent.stop())
 
-    async def adopt(self, agent: SceneAgent) -> None:
-        """Put an agent that already runs in the place of the scene's old one, which is ended (used by `replace`)."""
-        async with self._changing:
-            old = self._agents.get(agent.scene.id)
-            self.generation = agent.generation
-            self._agents[agent.scene.id] = agent
-            self._prints[agent.scene.id] = fingerprint(agent.generation, agent.scene)
-            if old is not None:
-                await old.stop()
+    async def trial(self, generation: Generation, scene: Installed, capability: str) -> SceneAgent:
+        """An agent beside the one that answers, for one capability of a scene of a generation that is not committed yet. The caller ends it."""
+        agent = SceneAgent(self._machine, generation, scene)
+        await agent.activate(self._tasks, only=capability)
+        return agent
+
+    async def take_over(self, generation: Generation, trial: SceneAgent) -> Mapping[str, OoderError]:
+        """`reconcile`, with what a trial runs taken over instead of started again."""
+        self._lent[trial.scene.id] = trial.runners
+        faults = await self.reconcile(generation)
+        await trial.hand_over(self.agent(trial.scene.id))
+        return faults
 
     async def _renew(self, scene: Installed) -> None:
-        old = self._agents.pop(scene.id, None)
-        if old is not None:
-            await old.stop()
+        old = self._agents.get(scene.id)
         agent = SceneAgent(self._machine, self.generation, scene)
-        self._agents[scene.id] = agent
+        living = old.runners if old and old.state is State.ACTIVE else {}
+        running = {**living, **self._lent.pop(scene.id, {})}
         self._told("scene.agent.created", f"scene:{scene.id}")
         wish = read_wish(self._machine.paths, scene.id)
         if wish is State.STOPPED:
             await agent.stop()
         else:
-            await self._activate(agent)
-            if wish is State.SUSPENDED and agent.state is State.ACTIVE:
-                agent.suspend()
+            await self._activate(agent, running)
+        self._agents[scene.id] = agent  # until here the old one answers
+        if old is not None:
+            await old.hand_over(agent)
+        if wish is State.SUSPENDED and agent.state is State.ACTIVE:
+            agent.suspend()
         self._prints[scene.id] = fingerprint(self.generation, scene)
 
-    async def _activate(self, agent: SceneAgent) -> None:
-        await agent.activate(self._tasks)
+    async def _activate(self, agent: SceneAgent, running: Mapping[str, Runner] | None = None) -> None:
+        await agent.activate(self._tasks, running=running)
         if agent.state is State.ACTIVE:
             self._told("scene.activated", f"scene:{agent.scene.id}")
 
@@ -154,6 +167,7 @@ class SceneAgents:
 async def open_agents(machine: Machine, told: Told = lambda event, ref: None) -> AsyncIterator[SceneAgents]:
     """No agents yet; whatever happens inside, no process is left afterwards."""
     async with _task_group() as tasks:
+        await asyncio.to_thread(remove_dead_views, machine.paths)
         agents = SceneAgents(machine, tasks, told)
         try:
             yield agents

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
 from random import SystemRandom
 
 from node.paths import Paths
@@ -14,7 +18,7 @@ from node.scene.connectors.process import Place, ProcessRunner, Program
 from node.scene.contracts import contract_of, is_safe_path
 from node.scene.reading import find_capability, read_item
 from node.scene.settings import environment_of, read_settings, settings_path
-from node.scene.views import Trees
+from node.scene.views import Trees, remove_view
 from protocol.contract import Contract
 from protocol.errors import DataError, NotFoundError, OoderError, PolicyError
 from protocol.install.model import Generation, Installed, Route
@@ -23,6 +27,8 @@ from protocol.refs import Kind
 from protocol.scene.connector import Connector, Document, Http, Nothing, Process, connector_of, implements, may_run
 from protocol.scene.routing import Chance
 from protocol.scene.supervision import Policy
+
+_COUNTED = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +160,33 @@ class _Reader:
         return ProcessRunner(machine.program(program), machine.trees)
 
 
+def remove_dead_views(paths: Paths) -> None:
+    """Remove the views of nodes that were killed. Blocking."""
+    for view in (paths.run / "views").glob("*/*"):
+        pid = view.name.rsplit("-", 2)[-2]
+        if not (pid.isdecimal() and Path("/proc", pid).exists()):
+            with suppress(OSError):  # tried again at the next start
+                remove_view(view)
+
+
+def taking_over(cast: Cast, running: Mapping[str, Runner]) -> Cast:
+    """The same cast, with runners that run already in the place of new ones that would do the same."""
+    kept = {name: old for name, old in running.items() if name in cast.runners and cast.runners[name].key == old.key}
+    members = {
+        place: replace(member, runner=kept[member.release]) if member.runner and member.release in kept else member
+        for place, member in cast.members.items()
+    }
+    return replace(cast, members=members, runners={**cast.runners, **kept})
+
+
 def contract_without_schema(capability: str) -> Contract:
     """Stands for a contract that could not be read; nobody is asked under it."""
     return Contract(capability, "", "", "", "", {}, {})
 
 
 def place_of(paths: Paths, scene_id: str, skill: Installed) -> Place:
-    """Where the program of a skill in a scene lives on the disk. Data survives updates; the view is of one digest."""
-    view = f"{skill.id}-{skill.digest.rpartition(':')[2][:12]}"
+    """Where the program of a skill in a scene lives on the disk. Data survives updates; every view is used once."""
+    view = f"{skill.id}-{os.getpid()}-{next(_COUNTED)}"
     return Place(
         home=paths.home,
         data=paths.data / scene_id / skill.id,

@@ -16,11 +16,12 @@ _PROBE_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Enforcement:
-    """One rule: whether this machine enforces it, and how or why not."""
+    """One rule: whether this machine enforces it, and how or why not. `boxed`: a sandbox would."""
 
     rule: str
     enforced: bool
     how: str
+    boxed: bool = False
 
 
 def enforcement() -> list[Enforcement]:
@@ -33,9 +34,18 @@ def enforcement() -> list[Enforcement]:
         Enforcement("ends when the node ends", linux, "pipe to the guardian, PR_SET_PDEATHSIG"),
         Enforcement("no descendants left after stop", linux, "pid namespace" if boxed else "subreaper"),
         Enforcement("open files, file size, core dumps", True, "RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CORE"),
-        Enforcement("installed files cannot be changed", boxed, "read-only mount" if boxed else _not("a checked copy")),
-        Enforcement("cannot read other files of this user", boxed, "mount namespace" if boxed else _not("none")),
-        Enforcement("cannot end the node or other skills", boxed, "pid namespace" if boxed else _not("none")),
+        Enforcement(
+            "installed files cannot be changed",
+            boxed,
+            "read-only mount" if boxed else _not("a checked copy"),
+            boxed=True,
+        ),
+        Enforcement(
+            "cannot read other files of this user", boxed, "mount namespace" if boxed else _not("none"), boxed=True
+        ),
+        Enforcement(
+            "cannot end the node or other skills", boxed, "pid namespace" if boxed else _not("none"), boxed=True
+        ),
         Enforcement("memory and number of processes", False, "not limited; use a container for what you do not trust"),
     ]
 

@@ -136,6 +136,12 @@ _SKILLS = {
     "scene.missing_setting": Message(
         "{skill} needs the setting {name}", "{skill} 需要设置 {name}", "Write it into {path}", "请写入 {path}"
     ),
+    "scene.incompatible": Message(
+        "{skill} answers {capability} differently: {causes}",
+        "{skill} 对 {capability} 的实现不同：{causes}",
+        "See who else provides it: ooder show {capability}",
+        "查看还有谁提供它：ooder show {capability}",
+    ),
     "scene.no_log": Message("{scene} has printed nothing yet", "{scene} 尚无输出", *_STATUS),
     "scene.not_provided": Message(
         "{skill} does not provide {capability}",

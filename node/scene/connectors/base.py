@@ -28,6 +28,10 @@ class Runner(Protocol):
     def how(self) -> str: ...
 
     @property
+    def key(self) -> object:
+        """Equal for two runners that would do the same, so that a new agent may take a running one over."""
+
+    @property
     def well(self) -> bool: ...
 
     @property

@@ -23,6 +23,7 @@ class DocumentRunner:
     def __init__(self, skill: str, tree: Path, files: Sequence[TreeFile]) -> None:
         self._skill, self._tree = skill, tree
         self._files = tuple(files)
+        self.key: object = (skill, tree)
         self.fault: OoderError | None = None
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:

@@ -25,6 +25,7 @@ class HttpRunner:
         self._skill, self._spec, self._settings = skill, spec, settings
         self._base = (configured or spec.base_url).rstrip("/")
         self._trusted = bool(configured)
+        self.key: object = (skill, spec, configured)
         self._exchange = Exchange(skill, self._base, anywhere if self._trusted else loopback_only)
         self._watching: asyncio.Task[None] | None = None
         self.well = True

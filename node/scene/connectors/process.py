@@ -67,6 +67,7 @@ class ProcessRunner:
 
     def __init__(self, program: Program, trees: Trees) -> None:
         self._program, self._trees = program, trees
+        self.key: object = (program.digest, program.spec, tuple(sorted(program.settings.items())))
         self._restarts = Restarts(program.policy)
         self._exchange: Exchange | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -165,7 +166,7 @@ class ProcessRunner:
             self.fault = first.result()
             return self.fault
         finally:
-            self.well, self.pid, self._port = False, 0, 0
+            self.state, self.well, self.pid, self._port = "ending", False, 0, 0
             self._ended.set()
             if self._exchange is not None:
                 await self._exchange.close()

@@ -77,8 +77,8 @@ async def test_children_are_gone_when_the_program_ends_by_itself(home: Home) -> 
         mine = below(os.getpid())
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not any(alive(one) for one in mine))
-        await until(lambda: row_of(agents)["state"] == "well")  # and it is back
-        assert row_of(agents)["restarts"] == 1 and pid_of(agents) != pid
+        await until(lambda: row_of(agents)["state"] == "well" and row_of(agents)["restarts"] == 1)  # and it is back
+        assert pid_of(agents) != pid
 
 
 async def test_a_program_that_ignores_term_is_killed(home: Home) -> None:
