@@ -160,6 +160,8 @@ class GitProcess:
             "HOME": str(self._home),
             "XDG_CONFIG_HOME": str(self._home),
             "LC_ALL": "C.UTF-8",
+            # A home inside a checkout must not make git read that repository's settings, remotes among them.
+            "GIT_CEILING_DIRECTORIES": str(self._home.parent.resolve()),
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_ATTR_NOSYSTEM": "1",

@@ -65,6 +65,17 @@ async def test_a_first_look_takes_five_commands_and_the_second_one(tmp_path: Pat
     assert mirrors.process.started == before + 1
 
 
+async def test_a_home_inside_a_checkout_does_not_read_that_checkout(tmp_path: Path) -> None:
+    around = MadeRepository(tmp_path / "around")
+    around.commit({"README.md": "the checkout around the home"})
+    around.git("remote", "add", "origin", f"file://{tmp_path}/elsewhere")
+    wanted = MadeRepository(tmp_path / "wanted")
+    commit = wanted.commit({"skill-a/skill.yaml": "id: skill-a"})
+    mirrors = GitMirrors(tmp_path / "around" / "home" / "cache" / "git")
+    tip = await mirrors.tip(parse_url(wanted.url, SCHEMES), "")
+    assert tip is not None and tip.commit == commit
+
+
 async def test_what_changed_is_fetched_and_nothing_else(mirrors: GitMirrors, repository: MadeRepository) -> None:
     url = url_of(repository)
     repository.commit({"a/skill.yaml": "id: a", "b/skill.yaml": "id: b"})
