@@ -66,9 +66,9 @@ async def test_a_first_look_takes_five_commands_and_the_second_one(tmp_path: Pat
 
 
 async def test_a_home_inside_a_checkout_does_not_read_that_checkout(tmp_path: Path) -> None:
-    around = MadeRepository(tmp_path / "around")
-    around.commit({"README.md": "the checkout around the home"})
-    around.git("remote", "add", "origin", f"file://{tmp_path}/elsewhere")
+    around = tmp_path / "around"
+    subprocess.run(["git", "init", "-q", str(around)], check=True)
+    subprocess.run(["git", "-C", str(around), "remote", "add", "origin", f"file://{tmp_path}/elsewhere"], check=True)
     wanted = MadeRepository(tmp_path / "wanted")
     commit = wanted.commit({"skill-a/skill.yaml": "id: skill-a"})
     mirrors = GitMirrors(tmp_path / "around" / "home" / "cache" / "git")
