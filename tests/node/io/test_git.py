@@ -404,6 +404,7 @@ async def test_nothing_of_the_user_reaches_git(tmp_path: Path, canary: Path, mon
         "HOME": str(tmp_path),
         "XDG_CONFIG_HOME": str(tmp_path),
         "LC_ALL": "C.UTF-8",
+        "GIT_CEILING_DIRECTORIES": str(tmp_path.parent),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_ATTR_NOSYSTEM": "1",
