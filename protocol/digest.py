@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from protocol.errors import DataError
 
@@ -17,6 +18,25 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LINE = re.compile(rb"(644|755) ([0-9a-f]{64}) (0|[1-9][0-9]{0,15}) ([^\n]+)\n")
 _TREE = re.compile(r"sha256:[0-9a-f]{64}")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+_DOT_GIT = re.compile(r"(?i)\.git[ .]*|git~[0-9]+")
+
+LEFT_OUT_FOLDERS: Final = frozenset(
+    {
+        ".hg",
+        ".svn",
+        "node_modules",
+        "__pycache__",
+        ".venv",
+        "venv",
+        ".tox",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+    }
+)
+"""What machines put beside an item: not walked, not part of any tree (section 1.6). And whatever is `.git` to some file system."""
+
+LEFT_OUT_FILES: Final = frozenset({".DS_Store", "Thumbs.db"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +104,26 @@ def check_tree_path(path: str) -> str:
     if any(part in ("", ".", "..") for part in parts) or _FORBIDDEN.search(path):
         raise DataError("digest.bad_path", path=ascii(path)[1:-1][:200])
     return path
+
+
+def is_left_out(name: str, *, folder: bool) -> bool:
+    """Whether a folder or file of this name, anywhere in a tree, is no part of it.
+
+    >>> is_left_out("node_modules", folder=True), is_left_out("node_modules", folder=False), is_left_out(".GIT", folder=False)
+    (True, False, True)
+    """
+    return name in (LEFT_OUT_FOLDERS if folder else LEFT_OUT_FILES) or is_git_folder(name)
+
+
+def is_git_folder(name: str) -> bool:
+    """Whether some file system takes `name` for `.git`."""
+    return name[:1] in ".gG" and _DOT_GIT.fullmatch(name) is not None
+
+
+def belongs(path: str) -> bool:
+    """Whether a file of this path (relative, posix) is part of a tree: nothing in its path is left out."""
+    *folders, name = path.split("/")
+    return not (is_left_out(name, folder=False) or any(is_left_out(one, folder=True) for one in folders))
 
 
 def is_tree_digest(text: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from protocol import limits
+from protocol.digest import belongs, is_git_folder
 from protocol.errors import DataError, NotFoundError, UsageError
 
 SCHEMES: Final = ("https", "ssh", "file", "git", "http")
@@ -32,7 +33,6 @@ _LOCATION = re.compile(r"git\+(?P<url>[^#]+)@(?P<commit>[0-9a-f]{64}|[0-9a-f]{40
 _USERINFO = re.compile(r"//[^/@\s]+@")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202f-\ud7ff\ue000-\ufeff]")
 _BAD_NAME = re.compile(r"[\x00-\x1f\x7f\\:\ud800-\udfff]")
-_DOT_GIT = re.compile(r"(?i)\.git[ .]*|git~[0-9]+")
 _INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 _REASON_WORDS = re.compile(
     r"(?:fatal|error|remote|ssh): (?P<text>.+)|(?P<bare>.*(?:denied|refused|resolve|timed out|not found).*)", re.I
@@ -220,16 +220,20 @@ class Tree:
     files: Mapping[str, File]
     folders: Mapping[str, str]  # path -> tree oid; it changes when anything below changes
     refused: tuple[tuple[str, str], ...] = ()
+    spoiled: frozenset[str] = frozenset()
+    """Folders ("" = the root) in which a name stands that no tree can hold: whatever contains one has no digest."""
 
 
 def read_tree(output: bytes, commit: str, max_entries: int) -> Tree:
-    """Read `ls-tree -r -t -z --full-tree`. Links, submodules and names that are not plain paths are refused, not followed.
+    """Read `ls-tree -r -t -z --full-tree`. Links, submodules and names that are not plain paths are refused, not followed;
+    what belongs to no tree (docs/protocol/digest.md, 1.6) is left out as if it were not there.
 
     Raises DataError `git.too_many_files` or `git.bad_answer`.
     """
     files: dict[str, File] = {}
     folders: dict[str, str] = {}
     refused: list[tuple[str, str]] = []
+    spoiled: set[str] = set()
     rows = output.split(b"\0")[:-1]
     if len(rows) > max_entries:
         raise DataError("git.too_many_files", limit=max_entries)
@@ -241,13 +245,17 @@ def read_tree(output: bytes, commit: str, max_entries: int) -> Tree:
             raise DataError("git.bad_answer", reason=clean(row[:100].decode("utf-8", "replace"), 100))
         if not is_plain_path(path):
             refused.append((clean(path, 200), "git.bad_path"))
+            if belongs(path):
+                spoiled.add(path.rpartition("/")[0])
+        elif not belongs(path):
+            continue
         elif kind == "tree":
             folders[path] = oid
         elif mode in ("100644", "100755", "100664"):
             files[path] = File(oid, mode == "100755")
         else:
             refused.append((path, "git.submodule_ignored" if kind == "commit" else "git.link_ignored"))
-    return Tree(commit, files, folders, tuple(refused[: limits.PROBLEMS_KEPT]))
+    return Tree(commit, files, folders, tuple(refused[: limits.PROBLEMS_KEPT]), frozenset(spoiled))
 
 
 def is_plain_path(path: str) -> bool:
@@ -259,7 +267,7 @@ def is_plain_path(path: str) -> bool:
     if _BAD_NAME.search(path) or len(path) > limits.GIT_PATH_CHARS:
         return False
     parts = _INVISIBLE.sub("", path).split("/")
-    return all(part not in ("", ".", "..") and _DOT_GIT.fullmatch(part) is None for part in parts)
+    return all(part not in ("", ".", "..") and not is_git_folder(part) for part in parts)
 
 
 def clean(text: str, length: int) -> str:

@@ -181,12 +181,21 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A complete look at `origin` ended at `at`: exactly these places stand; their sightings are fresh, all others are gone."""
+    """A look at `origin` ended at `at`: exactly these places stand; their sightings are fresh, all others are gone.
+
+    Places below the folders `unseen` ("" = everything) could not be looked at: those not in `places` stay as they were, and
+    grow stale. Without any, the look was complete.
+    """
 
     source: str
     origin: str
     at: float
     places: frozenset[str]
+    unseen: tuple[str, ...] = ()
+
+    def hides(self, place: str) -> bool:
+        """Whether nothing is known of `place` now, as it lies where nobody could look."""
+        return any(not folder or place == folder or place.startswith(folder + "/") for folder in self.unseen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ class Look:
     """A look through one root. `files` are sorted by path. `exists` is False when there is no such folder.
 
     `blind` names the folders ("" = the root) that could not be looked into: what is below them is unknown, not gone.
+    `spoiled` names the folders in which a file stands whose name no tree can hold.
     """
 
     root: Path
@@ -38,6 +39,12 @@ class Look:
     problems: tuple[Problem, ...] = ()
     blind: tuple[str, ...] = ()
     exists: bool = True
+    spoiled: tuple[str, ...] = ()
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Folders of which `files` is not the whole: what contains one has no digest."""
+        return self.blind + self.spoiled
 
 
 @dataclass(frozen=True, slots=True)

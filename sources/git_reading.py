@@ -21,7 +21,7 @@ SOURCE: Final = "git_repository"
 ROOT: Final = "."
 """The place that stands for the repository itself: its signature is the commit that was read, its problems are the repository's."""
 
-_FORMAT: Final = "1"
+_FORMAT: Final = "2"
 """Raised when manifests are read differently, so that every repository is read again once."""
 
 Contents = Mapping[str, bytes | int]
@@ -160,23 +160,31 @@ class Look:
             for path, data in held
             if isinstance(data, bytes)
         ]
-        if len(files) != len(held):
+        if len(files) != len(held) or self._is_spoiled(place):
             return "", 0
         try:
             return tree_digest(files), sum(file.size for file in files)
         except DataError:  # such names never pass the rules of trees; without a digest nothing is installed from here
             return "", 0
 
-    def remarks(self, rewritten_from: str, ref: str) -> tuple[Problem, ...]:
-        """What is odd about the repository as a whole."""
+    def _is_spoiled(self, place: str) -> bool:
+        """Whether the package of `place` has files that could not be named, so that a digest would be of less than the whole."""
+        folder = item_folder(place)
+        if folder == place:
+            return False
+        return any(one == folder or one.startswith(folder + "/") or not folder for one in self.tree.spoiled)
+
+    def remarks(self, old: str, rewritten: bool | None, ref: str) -> tuple[Problem, ...]:
+        """What is odd about the repository as a whole. `old` was seen before; `rewritten` says whether it is gone, None: unknown."""
         found = [
             Problem(code, path, fatal=False)
             for path, code in self.tree.refused
             if code != "git.link_ignored" or is_manifest(path)
         ]
-        if rewritten_from:
-            params = {"url": str(self.repository.url), "old": rewritten_from[:12], "ref": ref}
-            found.insert(0, Problem("git.history_rewritten", ROOT, 0, params, fatal=False))
+        if rewritten is not False:
+            params = {"url": str(self.repository.url), "old": old[:12], "ref": ref}
+            code = "git.history_rewritten" if rewritten else "git.history_unknown"
+            found.insert(0, Problem(code, ROOT, 0, params, fatal=False))
         return tuple(found[: limits.FOLDER_PROBLEMS])
 
 

@@ -232,8 +232,7 @@ class Provider:
         old = commit_of(known.get(ROOT, ""))
         look = Look(repository, await self._git.tree(repository.url, tip), at)
         places = await self._read_changed(look, known, emit)
-        rewritten = await self._rewritten(repository, old, tip)
-        remarks = look.remarks(old if rewritten else "", tip.ref)
+        remarks = look.remarks(old, await self._rewritten(repository, old, tip), tip.ref)
         emit(Reading(SOURCE, repository.origin, ROOT, at, (), remarks, root_signature(tip.commit)))
         emit(Survey(SOURCE, repository.origin, at, frozenset({*places, ROOT})))
 
@@ -242,16 +241,14 @@ class Provider:
             return Tip(repository.ref, repository.ref)
         return await self._git.tip(repository.url, repository.ref)
 
-    async def _rewritten(self, repository: Repository, old: str, tip: Tip) -> bool:
+    async def _rewritten(self, repository: Repository, old: str, tip: Tip) -> bool | None:
+        """Whether `old`, which was seen before, is gone from the history; None when nobody can say."""
         if not old or old == tip.commit:
             return False
         try:
-            return await self._git.rewritten(repository.url, old, tip.commit) is True
-        except (
-            UnavailableError,
-            DataError,
-        ):  # the files are known by now; the question is asked again on the next change
-            return False
+            return await self._git.rewritten(repository.url, old, tip.commit)
+        except (UnavailableError, DataError):  # the files are known by now
+            return None
 
     async def _read_changed(self, look: Look, known: Mapping[str, str], emit: Emit) -> set[str]:
         """Read what is new or different, then what that pulls in; the places of all manifests that stand."""

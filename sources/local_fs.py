@@ -166,15 +166,10 @@ class Provider:
         if problems or _ROOT in known:
             emit(Reading(self.name, root.origin, _ROOT, at, problems=problems))
         files = self._not_ours(root, look.files)
-        places = await self._read_changed(root, files, known, at, emit)
+        places = await self._read_changed(root, files, look.gaps, known, at, emit)
         if problems:
             places.add(_ROOT)
-        if not look.blind:
-            emit(Survey(self.name, root.origin, at, frozenset(places)))
-            return
-        for place in known.keys() - places - {_ROOT}:
-            if not any(folder == "" or place.startswith(folder + "/") for folder in look.blind):
-                emit(Reading(self.name, root.origin, place, at))
+        emit(Survey(self.name, root.origin, at, frozenset(places), look.blind))
 
     def _not_ours(self, root: Root, files: Sequence[FoundFile]) -> Sequence[FoundFile]:
         """Without the files of this node's home, which has roots of its own, should it lie inside this one."""
@@ -185,13 +180,19 @@ class Provider:
         return [file for file in files if not file.path.startswith(prefix)]
 
     async def _read_changed(
-        self, root: Root, files: Sequence[FoundFile], known: Mapping[str, str], at: float, emit: Emit
+        self,
+        root: Root,
+        files: Sequence[FoundFile],
+        gaps: Sequence[str],
+        known: Mapping[str, str],
+        at: float,
+        emit: Emit,
     ) -> set[str]:
         """Read what is new or different; the places of all manifests that stand."""
         paths = [file.path for file in files]
         by_path = dict(zip(paths, files, strict=True))
         places = {path for path in paths if path in known or _is_worth_reading(path)}
-        todo = [package_of(by_path[path], files, paths) for path in sorted(places)]
+        todo = [package_of(by_path[path], files, paths, gaps) for path in sorted(places)]
         todo = [package for package in todo if package.signature != known.get(package.place)]
         done, total = 0, len(todo)
         while todo:
@@ -202,7 +203,7 @@ class Provider:
                     included.update(includes)
                 done += len(chunk)
                 emit(Progress(self.name, done, total, root.path.name))
-            todo = [package_of(by_path[path], files, paths) for path in sorted(included - places)]
+            todo = [package_of(by_path[path], files, paths, gaps) for path in sorted(included - places)]
             places |= included
             total += len(todo)
         return places

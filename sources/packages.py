@@ -21,11 +21,12 @@ _SIGNATURE_FORMAT = "2"
 @dataclass(frozen=True, slots=True)
 class Package:
     """One manifest and the files of its item: everything in the item's folder, or the manifest alone where one folder holds
-    many items. `folder` is "" for the root and for a lone manifest."""
+    many items. `folder` is "" for the root and for a lone manifest. `whole`: every file of the folder could be seen."""
 
     manifest: FoundFile
     folder: str
     files: Sequence[FoundFile]
+    whole: bool = True
 
     @property
     def place(self) -> str:
@@ -36,7 +37,7 @@ class Package:
         """Changes when any file of the package does. Holds no time of ours."""
         marks = [f"{file.path}\0{file.stamp}\0{file.own:d}{file.executable:d}" for file in self.files]
         digest = hashlib.blake2b("\n".join(marks).encode("utf-8"), digest_size=12).hexdigest()
-        return f"{_SIGNATURE_FORMAT}:{digest}"
+        return f"{_SIGNATURE_FORMAT}:{digest}" + ("" if self.whole else "-")
 
     @property
     def own(self) -> bool:
@@ -58,6 +59,8 @@ class Package:
 
     def digest(self, sha256: Mapping[str, str]) -> tuple[str, Problem | None]:
         """The tree digest from the hashes of the files by path; "" and a remark when there can be none."""
+        if not self.whole:
+            return "", _remark(self.place, DataError("folder.not_whole"))
         start = len(self.folder) + 1 if self.folder else 0
         if len(self.files) == 1 and not self.folder:
             start = self.place.rfind("/") + 1
@@ -71,14 +74,18 @@ class Package:
             return "", _remark(self.place, error)
 
 
-def package_of(manifest: FoundFile, files: Sequence[FoundFile], paths: Sequence[str]) -> Package:
-    """The package of `manifest`; `files` are all files of the root and `paths` their paths, both sorted by path."""
+def package_of(
+    manifest: FoundFile, files: Sequence[FoundFile], paths: Sequence[str], gaps: Sequence[str] = ()
+) -> Package:
+    """The package of `manifest`; `files` are all files of the root and `paths` their paths, both sorted by path; `gaps` are
+    the folders of which they are not the whole."""
     folder = item_folder(manifest.path)
     if folder == manifest.path:
         return Package(manifest, "", (manifest,))
     if not folder:
-        return Package(manifest, "", files)
-    return Package(manifest, folder, files[bisect_left(paths, folder + "/") : bisect_left(paths, folder + "0")])
+        return Package(manifest, "", files, whole=not gaps)
+    whole = not any(gap in ("", folder) or gap.startswith(folder + "/") for gap in gaps)
+    return Package(manifest, folder, files[bisect_left(paths, folder + "/") : bisect_left(paths, folder + "0")], whole)
 
 
 def _remark(place: str, error: DataError) -> Problem:

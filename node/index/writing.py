@@ -93,14 +93,28 @@ class _Batch:
         origin_n = self._origin(survey.source, survey.origin)
         rows = self._db.execute("SELECT place_n, place FROM places WHERE origin_n = ?", (origin_n,)).fetchall()
         standing = {claims.storable(place) for place in survey.places}
+        hidden = []
         for place_n, place in rows:
-            if place not in standing:
-                self._forget((place_n,))
-                self._db.execute("DELETE FROM places WHERE place_n = ?", (place_n,))
-        at = max(
-            survey.at, self._db.execute("SELECT surveyed_at FROM origins WHERE origin_n = ?", (origin_n,)).fetchone()[0]
-        )
-        self._db.execute("UPDATE origins SET surveyed_at = ? WHERE origin_n = ?", (at, origin_n))
+            if place in standing:
+                continue
+            if survey.unseen and survey.hides(place):
+                hidden.append((place_n,))
+                continue
+            self._forget((place_n,))
+            self._db.execute("DELETE FROM places WHERE place_n = ?", (place_n,))
+        self._renew(origin_n, survey, hidden)
+
+    def _renew(self, origin_n: int, survey: Survey, hidden: Sequence[tuple[int]]) -> None:
+        """Make what stands fresh, without the places `hidden`, of which nothing new is known."""
+        query = "SELECT surveyed_at FROM origins WHERE origin_n = ?"
+        at = max(survey.at, self._db.execute(query, (origin_n,)).fetchone()[0])
+        if not survey.unseen:
+            self._db.execute("UPDATE origins SET surveyed_at = ? WHERE origin_n = ?", (at, origin_n))
+        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS hidden(place_n INTEGER PRIMARY KEY)")
+        self._db.execute("DELETE FROM hidden")
+        self._db.executemany("INSERT INTO hidden VALUES (?)", hidden)
+        if hidden:  # a name seen there and elsewhere is as fresh as its freshest place: merging says so
+            self._touch("SELECT kind, id FROM sightings WHERE place_n IN (SELECT place_n FROM hidden)", ())
         ours = {"at": at, "origin": origin_n}
         self._touch(
             "SELECT DISTINCT s.kind, s.id FROM places p JOIN sightings s USING (place_n) JOIN entries e USING (kind, id)"
@@ -110,11 +124,14 @@ class _Batch:
         self._db.execute(
             "UPDATE sightings SET expires_at = CASE WHEN expires_at > 0 THEN expires_at + :at - seen_at ELSE 0 END,"
             " seen_at = :at WHERE NOT timed AND seen_at < :at"
-            " AND place_n IN (SELECT place_n FROM places WHERE origin_n = :origin)",
+            " AND place_n IN (SELECT place_n FROM places WHERE origin_n = :origin)"
+            " AND place_n NOT IN (SELECT place_n FROM hidden)",
             ours,
         )
+        but = "SELECT e.n FROM hidden JOIN sightings USING (place_n) JOIN entries e USING (kind, id)"
         self._db.execute(
-            "UPDATE entries SET seen_at = :at, expires_at = :end WHERE home = :origin AND seen_at < :at",
+            "UPDATE entries SET seen_at = :at, expires_at = :end WHERE home = :origin AND seen_at < :at"
+            f" AND n NOT IN ({but})",
             ours | {"end": at + FRESH_FOR.get(survey.source, FRESH_FOR_OTHERS)},
         )
         # What this batch made and the table has just renewed must be read again from there.

@@ -17,15 +17,9 @@ from pathlib import Path
 
 from node.io.folder_watch import FolderWatch
 from protocol import limits
+from protocol.digest import LEFT_OUT_FOLDERS, is_left_out
 from protocol.items import Problem
 from sources.folders import Content, FoundFile, Look
-
-SKIPPED_FOLDERS = frozenset(
-    {".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".mypy_cache"}
-)
-"""Never walked: they hold machinery, not items (ECOSYSTEM 1.1). They are no part of an item's tree either."""
-
-SKIPPED_FILES = frozenset({".DS_Store", "Thumbs.db"})
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -55,7 +49,7 @@ class RealFolders:
         return await asyncio.to_thread(hash_files, root, paths, limit)
 
     async def watch(self, roots: Sequence[Path]) -> AsyncIterator[None]:
-        async with FolderWatch(roots, SKIPPED_FOLDERS, self._poll_seconds) as watch:
+        async with FolderWatch(roots, LEFT_OUT_FOLDERS | {".git"}, self._poll_seconds) as watch:
             while True:
                 await watch.changed()
                 yield
@@ -86,7 +80,8 @@ def walk(
         except OSError:
             walker.blocked("", OSError(0, "it went away while it was read"))
     walker.files.sort(key=lambda file: file.path)
-    return Look(root, tuple(walker.files), tuple(walker.problems), tuple(walker.blind))
+    spoiled = tuple(sorted(_shown(path) for path in walker.spoiled))
+    return Look(root, tuple(walker.files), tuple(walker.problems), tuple(walker.blind), spoiled=spoiled)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
@@ -100,6 +95,7 @@ class _Walker:
         self.files: list[FoundFile] = []
         self.problems: list[Problem] = []
         self.blind: list[str] = []
+        self.spoiled: set[str] = set()
         self._root = root
         self._allowed = tuple(os.path.realpath(place) for place in (root, *friends))
         self._only = only
@@ -130,9 +126,9 @@ class _Walker:
             if entry.is_symlink():
                 self._link(path)
             elif entry.is_dir(follow_symlinks=False):
-                if entry.name not in SKIPPED_FOLDERS and (depth or not self._only or entry.name in self._only):
+                if not is_left_out(entry.name, folder=True) and (depth or not self._only or entry.name in self._only):
                     self._descend(parent, entry.name, path, depth + 1, own=own)
-            elif entry.name not in SKIPPED_FILES:
+            elif not is_left_out(entry.name, folder=False):
                 self._file(entry, path, own=own)
         except FileNotFoundError:
             return  # it went away between being listed and being looked at: not there
@@ -146,6 +142,7 @@ class _Walker:
             return
         if not _is_text(path):
             self.report("folder.bad_name", path)
+            self.spoiled.add(path.rpartition("/")[0])
             return
         stamp = f"{status.st_size:x}.{status.st_mtime_ns:x}.{status.st_ctime_ns:x}.{status.st_ino:x}"
         executable = bool(status.st_mode & stat.S_IXUSR)

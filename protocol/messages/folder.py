@@ -49,6 +49,7 @@ MESSAGES: dict[str, Message] = {
         "It is listed, but cannot be installed from here.",
         "它会被列出，但无法从此处安装。",
     ),
+    "folder.not_whole": Message("some of its files could not be seen or named", "其中有些文件无法查看或命名"),
     "folder.too_many_files": Message(
         "an item's folder may hold at most {limit} files", "条目文件夹最多可包含 {limit} 个文件"
     ),

@@ -87,6 +87,12 @@ MESSAGES = {
         "Name a branch with `ref` if there is one.",
         "若有分支，请用 `ref` 指定。",
     ),
+    "git.history_unknown": Message(
+        "whether {ref} of {url} still contains {old} could not be determined: it lies too far back or the remote did not say",
+        "无法确定 {url} 的 {ref} 是否仍包含 {old}：距离太远，或远端没有给出答案",
+        "What is shown is the present state. If this is unexpected, compare the history yourself before you update.",
+        "显示的是当前状态。若不符合预期，请在更新前自行核对历史。",
+    ),
     "git.history_rewritten": Message(
         "the history of {url} was rewritten: {old} is no longer part of {ref}",
         "{url} 的历史被改写：{old} 已不在 {ref} 中",

@@ -25,7 +25,8 @@ class Heard:
         if isinstance(report, Survey):
             self.surveys.append(report)
             for place in standing.keys() - report.places:
-                del standing[place]
+                if not report.hides(place):
+                    del standing[place]
         else:
             standing[report.place] = report
             self.new.append(report.place)

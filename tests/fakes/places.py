@@ -26,7 +26,9 @@ class Listener:
             self.readings[report.source, report.origin, report.place] = report
         elif isinstance(report, Survey):
             for key in list(self.readings):
-                if key[:2] == (report.source, report.origin) and key[2] not in report.places:
+                if key[:2] != (report.source, report.origin) or report.hides(key[2]):
+                    continue
+                if key[2] not in report.places:
                     del self.readings[key]
 
     def known(self, source: str, origin: str) -> Mapping[str, str]:

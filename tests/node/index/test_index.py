@@ -317,3 +317,25 @@ def test_reports_of_nothing(index: Index) -> None:
     ]
     assert index.apply(said, RULES, NOW) == 0
     assert index.known("local_fs", "/x") == {}
+
+
+def test_what_could_not_be_looked_at_stays_and_grows_stale_while_the_rest_is_renewed(index: Index) -> None:
+    closed, both = item("closed"), item("both")
+    index.apply(
+        [
+            reading(sighted(item("open"))),
+            reading(sighted(closed, "deep/closed/skill.yaml")),
+            reading(sighted(both, "deep/both/skill.yaml")),
+            reading(sighted(both, "both/skill.yaml")),
+            reading(sighted(item("gone"))),
+        ],
+        RULES,
+        NOW,
+    )
+    standing = frozenset({"open/skill.yaml", "both/skill.yaml"})
+    index.apply([Survey("local_fs", "/skills", NOW + DAY, standing, ("deep",))], RULES, NOW + DAY)
+    seen = {row.ref.id: row.seen_at for row in index.rows(None, NOW + DAY)}
+    assert seen == {"open": NOW + DAY, "both": NOW + DAY, "closed": NOW}
+    assert {one.seen_at for one in index.sightings(Kind.SKILL, "both")} == {NOW, NOW + DAY}
+    index.apply([Survey("local_fs", "/skills", NOW + 2 * DAY, standing)], RULES, NOW + 2 * DAY)
+    assert {row.ref.id for row in index.rows(None, NOW + DAY)} == {"open", "both"}
