@@ -74,7 +74,7 @@ def _zipf(words: list[str]) -> Callable[[Random, int], list[str]]:
 
 def _latin_words() -> list[str]:
     random = Random(3)
-    syllables = [a + b for a in "b c d f g h k l m n p r s t v w st tr".split() for b in "a e i o u ar en ion".split()]
+    syllables = [a + b for a in (*"bcdfghklmnprstvw", "st", "tr") for b in (*"aeiou", "ar", "en", "ion")]
     made = ("".join(random.choices(syllables, k=random.choice((1, 2, 2, 3, 3, 4)))) for _ in range(3 * _WORDS))
     return list(dict.fromkeys(made))[:_WORDS]
 
