@@ -16,7 +16,7 @@ from node.install.stage import Stage
 from node.install.store import Store
 from node.install.universe import IndexUniverse
 from node.service import Service
-from protocol.digest import LEFT_OUT_FILES, LEFT_OUT_FOLDERS
+from protocol.digest import LEFT_OUT
 from protocol.errors import DataError, NotFoundError
 from protocol.install.model import Generation
 from protocol.install.plan import make_plan
@@ -75,7 +75,7 @@ def open_package(target: str, base: Path, service: Service) -> PackagePlan | Non
 
 def _candidate(path: Path, stage: Stage, service: Service) -> Candidate:
     if path.is_dir():
-        done = stage.folder(path, skip=LEFT_OUT_FOLDERS | LEFT_OUT_FILES | {".git"})
+        done = stage.folder(path, skip=LEFT_OUT)
     else:
         with path.open("rb") as stream:
             done = stage.archive(stream, path.name)
