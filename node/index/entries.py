@@ -11,9 +11,9 @@ from node.index import claims
 from node.index.schema import BAND
 from protocol import limits
 from protocol.item_json import write_json
-from protocol.items import Sighting
+from protocol.items import Item, Sighting
 from protocol.merge import Entry
-from protocol.words import fold, spaced
+from protocol.words import fold, pairs_folded, spaced_folded
 
 
 class Shown(NamedTuple):
@@ -40,8 +40,8 @@ class Shown(NamedTuple):
     description: str
     facets: str
     stamp: int
-    names_text: str
-    words_text: str
+    names_text: str  # folded
+    words_text: str  # folded
 
 
 COLUMNS = Shown._fields[:-2]
@@ -67,13 +67,14 @@ def show(entry: Entry, sightings: Sequence[tuple[Sighting, int]]) -> Shown:
     facets |= {f"cap:{one}" for one in [*needs, *(given.id for given in item.provides)]}
     if item.category:
         facets.add(f"category:{fold(item.category)}")
-    names = f"{spaced(item.id)} {spaced(item.name)}"
-    words = _text(entry)
+    key = fold(item.id)
+    title = f"{key} {fold(item.name)}"
+    words = fold(_text(item))
     return Shown(
         kind=item.kind.value,
         id=item.id,
-        key=fold(item.id),
-        title=f"{fold(item.id)} {fold(item.name)}",
+        key=key,
+        title=title,
         trust=chosen.trust.rank,
         seen_at=entry.seen_at,
         expires_at=entry.expires_at,
@@ -90,19 +91,18 @@ def show(entry: Entry, sightings: Sequence[tuple[Sighting, int]]) -> Shown:
         sources=" ".join(sources),
         description=claims.storable(item.description[: limits.SUMMARY_CHARS]),
         facets="\n".join(sorted(facets)),
-        stamp=int.from_bytes(blake2b(f"{names}\n{words}".encode(), digest_size=6).digest(), "big"),
-        names_text=names,
+        stamp=int.from_bytes(blake2b(f"{title}\n{words}".encode(), digest_size=6).digest(), "big"),
+        names_text=title,
         words_text=words,
     )
 
 
-def _text(entry: Entry) -> str:
-    """Everything a search should find the entry by."""
-    item = entry.item
+def _text(item: Item) -> str:
+    """Everything a search should find the item by."""
     parts = [item.id, item.name, item.description, item.category, item.author, *item.tags]
     for given in item.provides:
         parts += (given.id, given.name, given.description)
-    return spaced("\n".join(part for part in parts if part))
+    return "\n".join(filter(None, parts))
 
 
 def _home(sightings: Sequence[tuple[Sighting, int]]) -> int:
@@ -165,8 +165,8 @@ class _Writer:
         self._dropped_facets: list[tuple[str, int]] = []
         self._rows: list[tuple[object, ...]] = []
         self._cards: list[tuple[object, ...]] = []
-        self._names: list[tuple[int, str]] = []
-        self._words: list[tuple[int, str]] = []
+        self._names: list[tuple[int, str, str]] = []
+        self._words: list[tuple[int, str, str]] = []
         self._facets: list[tuple[str, int]] = []
         self._times: list[tuple[float, float, int, int]] = []
 
@@ -189,11 +189,15 @@ class _Writer:
         self._cards.append((n, *new[_NARROW:-2]))
         if old[1 + _STAMP] != new.stamp:
             self._dropped_words.append((n,))
-            self._names.append((n, new.names_text))
-            self._words.append((n, new.words_text))
+            self._index(n, new)
         if old[1 + _FACETS] != new.facets:
             self._dropped_facets += [(facet, n) for facet in str(old[1 + _FACETS]).split("\n")]
             self._facets += [(facet, n) for facet in new.facets.split("\n")]
+
+    def _index(self, n: int, new: Shown) -> None:
+        names, words = new.names_text, new.words_text
+        self._names.append((n, spaced_folded(names), pairs_folded(names)))
+        self._words.append((n, spaced_folded(words), pairs_folded(words)))
 
     def renew(self, n: int, new: Shown) -> None:
         self._times.append((new.seen_at, new.expires_at, new.home, n))
@@ -201,8 +205,7 @@ class _Writer:
     def _put(self, n: int, new: Shown) -> None:
         self._rows.append((n, *new[:_NARROW]))
         self._cards.append((n, *new[_NARROW:-2]))
-        self._names.append((n, new.names_text))
-        self._words.append((n, new.words_text))
+        self._index(n, new)
         self._facets += [(facet, n) for facet in new.facets.split("\n")]
 
     def _number(self, trust: int) -> int:
@@ -224,8 +227,8 @@ class _Writer:
         db.executemany("UPDATE entries SET seen_at = ?, expires_at = ?, home = ? WHERE n = ?", self._times)
         db.executemany(f"INSERT OR REPLACE INTO entries VALUES ({_ENTRY_VALUES})", self._rows)
         db.executemany(f"INSERT OR REPLACE INTO cards VALUES ({_CARD_VALUES})", self._cards)
-        db.executemany("INSERT INTO names(rowid, text) VALUES (?, ?)", self._names)
-        db.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", self._words)
+        db.executemany("INSERT INTO names(rowid, text, pairs) VALUES (?, ?, ?)", self._names)
+        db.executemany("INSERT INTO words(rowid, text, pairs) VALUES (?, ?, ?)", self._words)
         db.executemany("INSERT INTO facets VALUES (?, ?)", self._facets)
 
 

@@ -60,7 +60,18 @@ CREATE VIRTUAL TABLE words USING fts5(text, tokenize='unicode61', columnsize=0, 
 CREATE TABLE events(n INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, type TEXT NOT NULL, ref TEXT NOT NULL, data TEXT NOT NULL);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_FULL_TEXT = "fts5(text, pairs, tokenize='unicode61', columnsize=0, prefix='3')"
+_SAID_AND_SHOWN = ("origins", "places", "sightings", "documents", "problems", "entries", "cards", "facets", "meta")
+
+_PAIRS = f"""
+DROP TABLE names;
+DROP TABLE words;
+CREATE VIRTUAL TABLE names USING {_FULL_TEXT};
+CREATE VIRTUAL TABLE words USING {_FULL_TEXT};
+""" + "".join(f"DELETE FROM {table};\n" for table in _SAID_AND_SHOWN)
+"""Chinese words are asked for by pairs of characters (protocol.words); everything is read again, first from the cache tree."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PAIRS)
 """Migration k leads from schema k to k + 1; never edited once released."""
 
 _READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
