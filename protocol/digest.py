@@ -38,9 +38,6 @@ LEFT_OUT_FOLDERS: Final = frozenset(
 
 LEFT_OUT_FILES: Final = frozenset({".DS_Store", "Thumbs.db"})
 
-LEFT_OUT: Final = LEFT_OUT_FOLDERS | LEFT_OUT_FILES | {".git"}
-"""All of these names, for code that does not tell folders from files."""
-
 
 @dataclass(frozen=True, slots=True)
 class TreeFile:

@@ -19,8 +19,8 @@ from urllib.parse import unquote, urlsplit
 
 from node.install.stage import Stage
 from node.install.unpack import PackedFile, Unpacked
+from node.io.files import SKIPPED_FILES, SKIPPED_FOLDERS
 from protocol import limits
-from protocol.digest import LEFT_OUT
 from protocol.errors import DataError, IntegrityError, OoderError, UnavailableError
 from protocol.install.model import Origin
 from protocol.install.planned import Planned
@@ -115,7 +115,7 @@ class DiskDeliverer:
     def _bring(self, path: Path, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
         try:
             if path.is_dir():
-                return stage.folder(path, skip=LEFT_OUT), Origin(location.source, location.url)
+                return stage.folder(path, skip=SKIPPED_FOLDERS | SKIPPED_FILES), Origin(location.source, location.url)
             if path.name.lower().endswith(ARCHIVES):
                 with path.open("rb") as stream:
                     sha256 = hashlib.file_digest(stream, "sha256").hexdigest()

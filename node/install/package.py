@@ -15,8 +15,8 @@ from node.install.planning import PlanOptions, plan_policy
 from node.install.stage import Stage
 from node.install.store import Store
 from node.install.universe import IndexUniverse
+from node.io.files import SKIPPED_FILES, SKIPPED_FOLDERS
 from node.service import Service
-from protocol.digest import LEFT_OUT
 from protocol.errors import DataError, NotFoundError
 from protocol.install.model import Generation
 from protocol.install.plan import make_plan
@@ -75,7 +75,7 @@ def open_package(target: str, base: Path, service: Service) -> PackagePlan | Non
 
 def _candidate(path: Path, stage: Stage, service: Service) -> Candidate:
     if path.is_dir():
-        done = stage.folder(path, skip=LEFT_OUT)
+        done = stage.folder(path, skip=SKIPPED_FOLDERS | SKIPPED_FILES)
     else:
         with path.open("rb") as stream:
             done = stage.archive(stream, path.name)

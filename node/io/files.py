@@ -17,9 +17,13 @@ from pathlib import Path
 
 from node.io.folder_watch import FolderWatch
 from protocol import limits
-from protocol.digest import LEFT_OUT_FOLDERS, is_left_out
+from protocol.digest import LEFT_OUT_FILES, LEFT_OUT_FOLDERS, is_left_out
 from protocol.items import Problem
 from sources.folders import Content, FoundFile, Look
+
+SKIPPED_FOLDERS = LEFT_OUT_FOLDERS | {".git"}
+SKIPPED_FILES = LEFT_OUT_FILES
+"""Both by the one rule of docs/protocol/digest.md, 1.6."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -49,7 +53,7 @@ class RealFolders:
         return await asyncio.to_thread(hash_files, root, paths, limit)
 
     async def watch(self, roots: Sequence[Path]) -> AsyncIterator[None]:
-        async with FolderWatch(roots, LEFT_OUT_FOLDERS | {".git"}, self._poll_seconds) as watch:
+        async with FolderWatch(roots, SKIPPED_FOLDERS, self._poll_seconds) as watch:
             while True:
                 await watch.changed()
                 yield
