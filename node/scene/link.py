@@ -25,15 +25,20 @@ class NodeAgents:
         self._paths = paths
 
     async def reconcile(self, generation: Generation, tell: Callable[[str, str], None]) -> dict[str, OoderError | None]:
-        """Bring the agents to `generation`, which is committed. Per scene ref, why it is not active (None: it is)."""
+        """Bring the agents to `generation`, which is committed. Per scene ref without version, why it is not
+        active (None: it is). `tell` hears (ref, event name)."""
+
+        def heard(event: str, ref: str) -> None:
+            tell(ref, event)
+
         try:
             faults = await asyncio.to_thread(self._ask)
         except UnavailableError as error:
             if error.code != "node.not_running":
                 raise
-            async with open_agents(Machine(self._paths, Store(self._paths.home)), tell) as agents:
+            async with open_agents(Machine(self._paths, Store(self._paths.home)), heard) as agents:
                 faults = dict(await agents.reconcile(generation))
-        return {str(scene.ref): faults.get(scene.id) for scene in generation.scenes}
+        return {str(scene.ref.any_version): faults.get(scene.id) for scene in generation.scenes}
 
     def _ask(self) -> dict[str, OoderError]:
         found = control.ask(self._paths, "scene.reconcile", {})
