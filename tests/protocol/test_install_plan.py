@@ -110,6 +110,7 @@ def test_another_principal_is_asked() -> None:
         (["a 1 p official *deprecated"], {("deprecated", "skill:a@1")}),
         (["a 1 p official | b", "b 1 q community"], {("trust", "skill:b@1"), ("crossing", "skill:b@1")}),
         (["a 1 p official | b", "b 1 q official"], set()),
+        (["a 1 p official | b", "b 1 p community"], {("trust", "skill:b@1")}),
         (["a 1 p community | b", "b 1 p community"], {("trust", "skill:a@1"), ("trust", "skill:b@1")}),
     ],
 )
