@@ -1,0 +1,118 @@
+// Devices and services of the local network: who is here, how it is, what it offers. From the node's peers where it has the
+// route, otherwise from the agents that sources found.
+
+import { loadPeers, tellFailure } from "./acts.js";
+import { open } from "./address.js";
+import { ask, offers } from "./api.js";
+import { h, Part, shown } from "./dom.js";
+import { ago, t } from "./words.js";
+import { change, state } from "./state.js";
+import { walk } from "./radar.js";
+
+const MOST = 60;
+const STATUSES = ["online", "busy", "offline", "sleeping", "faulty", "unavailable"];
+const LAMPS = { online: "online", busy: "slow", offline: "offline", sleeping: "connecting", faulty: "disabled", unavailable: "disabled", fresh: "online", suspect: "slow", gone: "offline" };
+
+class Devices extends Part {
+  static watches = ["sky", "routes", "peers", "devices"];
+
+  connectedCallback() {
+    super.connectedCallback();
+    loadPeers().catch(tellFailure);
+  }
+
+  view() {
+    this.learn();
+    const rows = state.peers ?? [...(state.devices ?? new Map()).values()];
+    const mdns = rows.filter((row) => sourcesOf(row).includes("mdns_dns_sd"));
+    return [
+      h(
+        "section",
+        { class: "panel devices", "aria-label": t("devices"), key: "devices" },
+        h("div", { class: "panel-head" }, h("h2", {}, t("devices")), h("small", {}, t("devices_n", { n: rows.length }))),
+        rows.length ? h("ul", { onkeydown: walk }, rows.map(device)) : h("p", { class: "muted" }, t("devices.none")),
+      ),
+      mdns.length
+        ? h("section", { class: "panel services", "aria-label": t("services"), key: "services" }, h("div", { class: "panel-head" }, h("h2", {}, t("services"))), h("ul", { onkeydown: walk }, mdns.map(service)))
+        : null,
+    ];
+  }
+
+  /** Agents are described by their details; each is asked for once per version of its row. */
+  learn() {
+    if (state.peers || offers("peers")) return;
+    const agents = state.sky.filter((row) => row.kind === "agent").slice(0, MOST);
+    const known = state.devices ?? new Map();
+    const missing = agents.filter((row) => known.get(row.ref)?.mark !== row.digest + row.seen_at + row.freshness);
+    const gone = [...known.keys()].filter((ref) => !agents.some((row) => row.ref === ref));
+    if (!missing.length && !gone.length) return;
+    for (const row of missing) known.set(row.ref, { ...fromRow(row), ...known.get(row.ref), mark: row.digest + row.seen_at + row.freshness });
+    Promise.all(missing.map((row) => ask("items/" + encodeURIComponent(row.ref)).then((body) => [row, body])))
+      .then((found) => {
+        const next = new Map(known);
+        for (const ref of gone) next.delete(ref);
+        for (const [row, body] of found) next.set(row.ref, { ...next.get(row.ref), ...fromDetail(row, body) });
+        change({ devices: next });
+      })
+      .catch(tellFailure);
+    change({ devices: known });
+  }
+}
+
+const fromRow = (row) => ({ ref: row.ref, name: row.name, state: row.freshness === "fresh" ? "online" : "offline", seen_at: row.seen_at, sources: row.sources, capabilities: [], scenes: [] });
+
+const fromDetail = (row, body) => ({
+  ...fromRow(row),
+  state: row.freshness === "fresh" ? body.facts.status || "online" : "offline",
+  reason: body.facts.reason,
+  addresses: body.facts.addresses ?? [],
+  port: body.facts.tcp_port,
+  capabilities: body.provides,
+  scenes: body.facts.scenes ?? [],
+});
+
+const sourcesOf = (row) => row.sources ?? (row.seen_by ? [row.seen_by].flat() : []);
+const size = (value) => (Array.isArray(value) ? value.length : Number(value) || 0);
+const nameOf = (row) => shown(row.name || row.device_name || row.agent_id || row.id, 60);
+const refOf = (row) => row.ref ?? "agent:" + (row.agent_id ?? row.id);
+const statusOf = (row) => row.status_word ?? (row.state && !STATUSES.includes(row.state) && row.state !== "fresh" ? (row.state === "gone" ? "offline" : "busy") : row.status && STATUSES.includes(row.status) ? row.status : STATUSES.includes(row.state) ? row.state : "online");
+
+function device(row) {
+  const status = statusOf(row);
+  return h(
+    "li",
+    { key: refOf(row) },
+    h(
+      "button",
+      { type: "button", onclick: () => open(refOf(row)), title: [t("device." + status), shown(row.reason, 200)].filter(Boolean).join(" · ") },
+      face(status),
+      h("span", { class: "who" }, h("bdi", { class: "name" }, nameOf(row)), h("small", {}, t("device." + status), row.seen_at ? " · " + ago(row.seen_at) : "")),
+      h("span", { class: "offer" }, h("span", {}, t("capabilities_n", { n: size(row.capabilities) })), h("span", {}, t("scenes_n", { n: size(row.scenes) }))),
+    ),
+  );
+}
+
+/** A device with its lamp. */
+const face = (status) =>
+  h(
+    "svg",
+    { class: "face", viewBox: "-12 -12 24 24", width: 26, height: 26, "aria-hidden": "true" },
+    h("path", { class: "ring", d: "M-9-7H9V4H-9ZM-5 8H5M0 4V8" }),
+    h("circle", { class: "lamp " + (LAMPS[status] ?? "disabled"), cx: 7.5, cy: -7, r: 4 }),
+  );
+
+function service(row) {
+  const address = [row.addresses].flat().filter(Boolean).map((one) => (typeof one === "string" ? one : one.ip))[0];
+  return h(
+    "li",
+    { key: refOf(row) },
+    h(
+      "button",
+      { type: "button", onclick: () => open(refOf(row)) },
+      h("span", { class: "who" }, h("bdi", { class: "name" }, nameOf(row)), h("small", {}, `${t("one.agent")} · _ooder._tcp`)),
+      h("code", {}, shown(address ? `${address.includes(":") ? `[${address}]` : address}:${row.port ?? row.tcp_port ?? ""}` : "", 80)),
+    ),
+  );
+}
+
+customElements.define("oo-devices", Devices);

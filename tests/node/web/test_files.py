@@ -1,0 +1,74 @@
+"""The page's files: two equal catalogues, no word missing, nothing that a strict CSP would refuse, small enough."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+WEB = Path(__file__).resolve().parents[3] / "node" / "web"
+SCRIPTS = sorted((WEB / "js").glob("*.js"))
+WORD = re.compile(r'(?<![\w.])(?:t|has|button)\(\s*"([\w.]+)"')
+GAP = re.compile(r"\{(\w+)\}")
+
+
+def catalogue(language: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads((WEB / "text" / f"{language}.json").read_text("utf-8"))
+    return found
+
+
+def test_the_catalogues_say_the_same_things() -> None:
+    english, chinese = catalogue("en"), catalogue("zh-CN")
+    assert list(english) == list(chinese)
+    assert [key for key in english if not english[key].strip() or not chinese[key].strip()] == []
+    for key in english:
+        gaps = set(GAP.findall(english[key])) | {"n", "shown"}
+        assert set(GAP.findall(chinese[key])) <= gaps, key
+        assert not re.search(r"[\u4e00-\u9fff]", english[key]), key
+
+
+def test_every_word_that_is_spoken_is_in_the_catalogue() -> None:
+    english = catalogue("en")
+    missing = set()
+    for path in SCRIPTS:
+        text = path.read_text("utf-8")
+        for key in WORD.findall(text):
+            known = any(one in english for one in (key, f"{key}.other", f"act.{key}"))
+            prefix = key.endswith(".") and any(one.startswith(key) for one in english)
+            if not known and not prefix:
+                missing.add(f"{path.name}: {key}")
+    assert missing == set()
+
+
+FORBIDDEN = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|createContextualFragment|\beval\(|new Function|"
+    r"setHTML|javascript:|https?://(?!www\.w3\.org)"
+)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_insert_text_only_and_load_nothing_from_elsewhere(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert FORBIDDEN.findall(text.replace("https://…", "")) == []
+    assert text.startswith("//"), "a module says what it is for"
+    assert text.count("\n") <= 300
+    for target in re.findall(r'from "([^"]+)"|import "([^"]+)"', text):
+        name = next(filter(None, target))
+        assert name.startswith("./")
+        assert (path.parent / name).is_file()
+
+
+def test_the_page_has_no_inline_script_or_style() -> None:
+    page = (WEB / "index.html").read_text("utf-8")
+    assert re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page) is None
+    assert re.search(r"https?://", page) is None
+
+
+def test_the_whole_page_is_small() -> None:
+    loaded = [path for path in WEB.rglob("*") if path.suffix in {".html", ".css", ".js", ".svg"}]
+    loaded.append(WEB / "text" / "zh-CN.json")
+    packed = sum(len(gzip.compress(path.read_bytes(), 9)) for path in loaded)
+    assert packed <= 120_000, packed
