@@ -1,0 +1,124 @@
+"""Who can be asked: a public key at an address. The id in the key space follows from the key, so nobody chooses an id freely.
+
+docs/protocol/dht.md 2. Addresses are sorted into loopback, private and public: a node may only be told addresses that are at
+least as public as the one who tells, so a stranger cannot make us knock at doors of our own network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Hashable, Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+KEY_BYTES: Final = 32
+ID_BITS: Final = 160
+ID_BYTES: Final = 20
+_V4, _V6 = KEY_BYTES + 6, KEY_BYTES + 18
+
+LOOPBACK, PRIVATE, PUBLIC, UNUSABLE = 0, 1, 2, 3
+
+DENSE: Final = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
+"""Networks that only people inside can reach: no limit per /24 there."""
+
+
+class Contact(NamedTuple):
+    """One node. `id` is its place in the key space as a number of 160 bits."""
+
+    id: int
+    key: bytes
+    ip: str
+    port: int
+
+
+@lru_cache(maxsize=65_536)
+def node_id(key: bytes) -> int:
+    """The first 20 bytes of SHA-256("node" || key)."""
+    return int.from_bytes(hashlib.sha256(b"node" + key).digest()[:ID_BYTES], "big")
+
+
+def contact(key: bytes, ip: str, port: int) -> Contact:
+    """A contact with its id."""
+    return Contact(node_id(key), key, ip, port)
+
+
+@lru_cache(maxsize=16_384)
+def reach(ip: str) -> int:
+    """LOOPBACK, PRIVATE, PUBLIC, or UNUSABLE for what is no address of one machine."""
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return UNUSABLE
+    if address.is_loopback:
+        return LOOPBACK
+    if address.is_multicast or address.is_unspecified or (address.version == 4 and int(address) >= 0xF0000000):
+        return UNUSABLE
+    if address.is_private or address.is_link_local:
+        return PRIVATE
+    return PUBLIC
+
+
+class Networks:
+    """Which addresses count as one network (/24, IPv6 /48) and which are exempt from counting."""
+
+    def __init__(self, dense: Iterable[str] = DENSE) -> None:
+        self._dense = tuple(ipaddress.ip_network(each, strict=False) for each in dense)
+        self._known: dict[str, str] = {}
+
+    def of(self, ip: str) -> str:
+        """The network of an address; "" where addresses are not counted."""
+        found = self._known.get(ip)
+        if found is None:
+            if len(self._known) >= 16_384:
+                self._known.clear()
+            found = self._known[ip] = self._find(ip)
+        return found
+
+    def payer(self, ip: str, port: int) -> Hashable:
+        """Whose token bucket a datagram is charged to: the address, the IPv6 /64, or in a dense network address and port."""
+        if not self.of(ip):
+            return (ip, port)
+        return ip if ":" not in ip else ipaddress.IPv6Address(ip.partition("%")[0]).packed[:8]
+
+    def _find(self, ip: str) -> str:
+        try:
+            address = ipaddress.ip_address(ip.partition("%")[0])
+        except ValueError:
+            return ip
+        if any(address in network for network in self._dense):
+            return ""
+        length = 24 if address.version == 4 else 48
+        return str(ipaddress.ip_network(f"{address}/{length}", strict=False))
+
+
+def encode_contacts(contacts: Iterable[Contact]) -> tuple[bytes, bytes]:
+    """Compact form: (IPv4, IPv6), each entry key, address, port."""
+    v4, v6 = bytearray(), bytearray()
+    for each in contacts:
+        port = each.port.to_bytes(2, "big")
+        if ":" in each.ip:
+            v6 += each.key + ipaddress.IPv6Address(each.ip.partition("%")[0]).packed + port
+        else:
+            v4 += each.key + _packed_v4(each.ip) + port
+    return bytes(v4), bytes(v6)
+
+
+def decode_contacts(v4: bytes, v6: bytes, teller: str, limit: int) -> list[Contact]:
+    """Contacts that may be asked, told by somebody at address `teller`. Raises ValueError for wrong lengths."""
+    if len(v4) % _V4 or len(v6) % _V6 or len(v4) // _V4 + len(v6) // _V6 > limit:
+        raise ValueError("contacts")
+    found = []
+    least = reach(teller)
+    for at in range(0, len(v4), _V4):
+        ip = "%d.%d.%d.%d" % tuple(v4[at + 32 : at + 36])  # noqa: UP031 - four times faster than joining
+        found.append((v4[at : at + 32], ip, v4[at + 36] << 8 | v4[at + 37]))
+    for at in range(0, len(v6), _V6):
+        ip = str(ipaddress.IPv6Address(v6[at + 32 : at + 48]))
+        found.append((v6[at : at + 32], ip, v6[at + 48] << 8 | v6[at + 49]))
+    return [contact(key, ip, port) for key, ip, port in found if port and least <= reach(ip) < UNUSABLE]
+
+
+@lru_cache(maxsize=16_384)
+def _packed_v4(ip: str) -> bytes:
+    return ipaddress.IPv4Address(ip).packed

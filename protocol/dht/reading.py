@@ -1,0 +1,309 @@
+"""Finding: the nodes around a key, the records under it, and everything under a word.
+
+Records stream in as nodes answer (`tell`). A quick reading ends when two holders named the same set of records and all of them
+are here; a careful one asks the nearest nodes on several disjoint paths and ends when they have all answered, so that a
+hostile minority cannot hide the newest. Every record was verified before anybody sees it; of one publisher and name the highest
+sequence counts. A miss says nothing about what was known before: it is the reader's own, and stays there until it expires.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from protocol import limits
+from protocol.dht.contacts import Contact
+from protocol.dht.events import Answered, Asked, Ended, RecordFound
+from protocol.dht.index_trie import Walk
+from protocol.dht.lookup import Candidate, Lookup
+from protocol.dht.messages import CONTACTS, MORE, VALUES, Answer, Found, Place, Pull, Put
+from protocol.dht.node import DhtNode
+from protocol.dht.record import SignedPointer, key_at, short_hash
+from protocol.dht.tasks import Later, together
+from protocol.refs import Kind
+
+_PULLED = 4  # records asked for in one question; as many as fit into an answer
+_PULLS_EACH = 2  # pulls under way to one node
+_WALKS = 8  # index nodes looked at together
+
+Tell = Callable[[RecordFound], None]
+
+
+@dataclass(slots=True)
+class KeyReading:
+    """What is under one key. `records`: publisher and name -> the record of the highest sequence."""
+
+    key: bytes
+    records: dict[tuple[bytes, str], SignedPointer] = field(default_factory=dict)
+    overflowed: bool = False
+    asked: int = 0
+    answered: int = 0
+    holders: int = 0
+    hops: int = 0
+    equivocations: int = 0
+    refused: int = 0  # records that were no records
+
+    @property
+    def live(self) -> list[SignedPointer]:
+        """Without what was withdrawn."""
+        return [signed for signed in self.records.values() if not signed.pointer.gone]
+
+    def take(self, signed: SignedPointer) -> bool:
+        """Whether it is news."""
+        old = self.records.get(signed.ident)
+        if old is not None:
+            if old.record.seq == signed.record.seq and old.record.digest != signed.record.digest:
+                self.equivocations += 1
+            if (-old.record.seq, old.record.digest) <= (-signed.record.seq, signed.record.digest):
+                return False
+        self.records[signed.ident] = signed
+        return True
+
+
+class Search:
+    """One lookup under way: with a `place` it also collects the records that belong there. `done` is set at the end."""
+
+    def __init__(
+        self,
+        node: DhtNode,
+        key: bytes,
+        *,
+        place: Place | None,
+        careful: bool = False,
+        width: int = limits.DHT_K,
+        tell: Tell = lambda found: None,
+    ) -> None:
+        self._node, self._key, self._place, self._careful, self._tell = node, key, place, careful, tell
+        self._values = place is not None
+        target = int.from_bytes(key, "big")
+        paths = limits.DHT_PATHS if careful else 1
+        self.lookup = Lookup(
+            target,
+            seeds(node, target, max(width, paths * limits.DHT_ALPHA)),
+            node.networks.of,
+            own=node.own.id,
+            width=width,
+            paths=paths,
+        )
+        self.reading = KeyReading(key)
+        self.done: Later[KeyReading] = Later()
+        self._began = node.now
+        self._number = node.counts["lookups"] = node.counts["lookups"] + 1
+        self._sets: Counter[frozenset[bytes]] = Counter()
+        self._have: set[bytes] = set()
+        self._listed: dict[bytes, list[Contact]] = {}  # hash -> nodes that say they hold it
+        self._pulling: dict[bytes, Contact] = {}
+        self._refused: set[tuple[Contact, bytes]] = set()
+        self._loads: Counter[Contact] = Counter()
+        self._missed: list[Candidate] = []
+
+    def go(self) -> Later[KeyReading]:
+        """Begin."""
+        if self._values:
+            for held in self._node.store.get(self._key):
+                self._take(held.signed.raw, self._node.own)
+            self.reading.overflowed = self._node.store.is_full(self._key, self._node.wall)
+        self._step()
+        return self.done
+
+    def _step(self) -> None:
+        if self.done.done:
+            return
+        want = CONTACTS | (VALUES if self._values else 0)
+        node = self._node
+        for candidate in self.lookup.next_questions():
+            node.tell(
+                Asked(self._number, self.lookup.target, candidate.contact, candidate.path, candidate.hops, node.now)
+            )
+            node.ask(
+                candidate.contact,
+                node.find(candidate.contact, self._key, want),
+                partial(self._heard, candidate, node.now),
+                partial(self._slow, candidate),
+            )
+        if self._settled() and not self._pull_missing():
+            self._end()
+
+    def _settled(self) -> bool:
+        if not self._careful and self._values and max(self._sets.values(), default=0) >= 2:
+            self.lookup.stop()
+        return self.lookup.done
+
+    def _slow(self, candidate: Candidate) -> None:
+        self.lookup.slow(candidate)
+        self._step()
+
+    def _heard(self, candidate: Candidate, sent: float, answer: Answer | None) -> None:
+        node, seconds = self._node, self._node.now - sent
+        if not isinstance(answer, Found):
+            self.lookup.failed(candidate)
+            node.tell(Answered(self._number, candidate.contact, False, seconds, 0, 0))
+            self._step()
+            return
+        node.tell(Answered(self._number, candidate.contact, True, seconds, len(answer.contacts), len(answer.hashes)))
+        if not self.done.done:
+            self.lookup.heard(candidate, node.trusted(answer.contacts))
+            self._values_of(candidate, answer)
+            self._step()
+
+    def _values_of(self, candidate: Candidate, answer: Found) -> None:
+        if not self._values:
+            return
+        whom = candidate.contact
+        for raw in answer.records:
+            self._take(raw, whom)
+        if answer.flags & MORE:
+            self.reading.overflowed = True
+        if not answer.hashes:
+            self._missed.append(candidate)
+            return
+        self.reading.holders += 1
+        self._sets[frozenset(answer.hashes)] += 1
+        for name in answer.hashes:
+            if name not in self._have:
+                self._listed.setdefault(name, []).append(whom)
+        self._pull(whom)
+
+    def _take(self, raw: bytes, whom: Contact) -> None:
+        name = short_hash(raw)
+        if name in self._have:
+            return
+        signed = self._node.verifier.open(raw, self._node.now, self._node.wall)
+        if signed is None:
+            self.reading.refused += 1
+            return
+        self._have.add(name)
+        self._listed.pop(name, None)
+        if self._place is None or key_at(signed, self._place) != self._key:
+            self.reading.refused += 1  # a true record of something else is no answer
+        elif self.reading.take(signed) and not signed.pointer.gone:
+            age = max(0.0, self._node.wall - signed.record.issued_ms / 1000)
+            self._tell(RecordFound(signed, whom, age))
+
+    # --- records that did not fit into the answers -------------------------------------------------------------------
+
+    def _pull_missing(self) -> bool:
+        """Ask for what is listed and not here; whether anything is still under way."""
+        holders = {whom for names in self._listed.values() for whom in names}
+        for whom in sorted(holders, key=lambda each: (self._loads[each], each.id ^ self._number)):
+            self._pull(whom)
+        return bool(self._pulling)
+
+    def _pull(self, whom: Contact) -> None:
+        node = self._node
+        while self._loads[whom] < _PULLS_EACH:
+            names = [
+                name
+                for name, holders in self._listed.items()
+                if name not in self._pulling and whom in holders and (whom, name) not in self._refused
+            ][:_PULLED]
+            if not names:
+                return
+            self._loads[whom] += 1
+            for name in names:
+                self._pulling[name] = whom
+            question = Pull(node.seal.public, self._key, node.token_for(whom), tuple(names))
+            node.ask(whom, question, partial(self._pulled, whom, tuple(names)))
+
+    def _pulled(self, whom: Contact, names: tuple[bytes, ...], answer: Answer | None) -> None:
+        self._loads[whom] -= 1
+        before = len(self._have)
+        for raw in answer.records if isinstance(answer, Found) else ():
+            self._take(raw, whom)
+        for name in names:
+            self._pulling.pop(name, None)
+            if name not in self._have and len(self._have) == before:
+                self._refused.add((whom, name))  # it said it had it and gave nothing
+        if not self.done.done:
+            self._step()
+
+    def _end(self) -> None:
+        node, lookup, reading = self._node, self.lookup, self.reading
+        lookup.stop()
+        reading.asked, reading.answered, reading.hops = lookup.asked, len(lookup.answered), lookup.hops
+        seconds = node.now - self._began
+        node.tell(Ended(self._number, lookup.target, lookup.asked, len(lookup.answered), lookup.hops, seconds))
+        self.done.set(reading)
+
+    def nearest_without(self) -> Contact | None:
+        """The nearest node that answered and had nothing, for writing back."""
+        return min(self._missed).contact if self._missed else None
+
+
+def seeds(node: DhtNode, target: int, count: int) -> list[Contact]:
+    """Where to begin: the nearest contacts of the table that were not silent just now, or those if there are no others."""
+    near = node.table.closest(target, count)
+    return node.trusted(near) or near
+
+
+async def find_nodes(node: DhtNode, key: bytes, *, width: int = limits.DHT_K, careful: bool = False) -> list[Contact]:
+    """The nodes nearest to `key` that answer, nearest first."""
+    search = Search(node, key, place=None, careful=careful, width=width)
+    await search.go()
+    return search.lookup.nearest(width)
+
+
+async def get(
+    node: DhtNode, key: bytes, place: Place, *, careful: bool = False, tell: Tell = lambda found: None
+) -> KeyReading:
+    """The records under a key that belong to `place`; they are written back to the nearest node that had nothing."""
+    search = Search(node, key, place=place, careful=careful, tell=tell)
+    reading = await search.go()
+    missing = search.nearest_without()
+    if missing is not None and reading.records and node.token_for(missing):
+        items = tuple((key, place, signed.raw) for signed in list(reading.records.values())[:_PULLED])
+        node.ask(missing, Put(node.seal.public, node.token_for(missing), items), lambda answer: None)
+    return reading
+
+
+@dataclass(slots=True)
+class Listing:
+    """Everything found under a word of one kind, tombstones included."""
+
+    records: dict[tuple[bytes, str], SignedPointer] = field(default_factory=dict)
+    visited: int = 0
+    asked: int = 0
+    complete: bool = True  # False: a bound was reached
+
+
+async def listing(
+    node: DhtNode,
+    kind: Kind,
+    word: str,
+    *,
+    careful: bool = False,
+    most: int = limits.DHT_FOUND,
+    tell: Tell = lambda found: None,
+) -> Listing:
+    """Walk the index of a word. Records stream to `tell`, each name and publisher once per improvement."""
+    walk, found = Walk(kind, word), Listing()
+    merged = KeyReading(b"")
+
+    def heard(record: RecordFound) -> None:
+        signed = record.signed
+        if signed.pointer.ref.kind is kind and len(merged.records) < most and merged.take(signed):
+            tell(record)
+
+    async def look(path: str) -> None:
+        place = Place(word, len(path))
+        reading = await get(node, walk.key(path), place, careful=careful, tell=heard)
+        found.asked += reading.asked
+        for signed in reading.records.values():
+            if signed.pointer.gone:
+                merged.take(signed)  # a tombstone here silences an older record elsewhere
+        if reading.overflowed and len(reading.records) >= limits.DHT_KEY_NETWORK and len(merged.records) < most:
+            walk.overflowed(path)
+            await level()
+
+    async def level() -> None:
+        paths = []
+        while (path := walk.next_path()) is not None:
+            paths.append(path)
+        await together([look(path) for path in paths], _WALKS)
+
+    await level()
+    found.records, found.visited = merged.records, walk.visited
+    found.complete = walk.visited < walk.most and len(merged.records) < most
+    return found
