@@ -103,6 +103,7 @@ class DhtNode:
         self._pending: dict[bytes, Pending] = {}
         self._given: OrderedDict[tuple[str, int], tuple[bytes, float]] = OrderedDict()  # tokens others gave us
         self._dead: OrderedDict[tuple[str, int], float] = OrderedDict()
+        self.left: OrderedDict[tuple[str, int], float] = OrderedDict()  # who left last, for when everybody has
         self._out: list[Outgoing] = []
         self._events: deque[Event] = deque(maxlen=limits.DHT_EVENTS)
         self._rtt, self._rtt_spread = SOFT_LEAST / 4, SOFT_LEAST / 8
@@ -312,6 +313,9 @@ class DhtNode:
             successor = self.table.failed(whom)
             if before is not None and self.table.known(whom.id) is None:
                 self.tell(ContactLeft(whom))
+                self.left[whom.ip, whom.port] = self.now
+                if len(self.left) > limits.DHT_K:
+                    self.left.popitem(last=False)
             if successor is not None:
                 self.prove(successor)
         pending.then(None)

@@ -55,10 +55,4 @@ MESSAGES: dict[str, Message] = {
         "Free some disk space; until then a restart begins without it.",
         "请清理磁盘空间；在此之前重启后将从空白开始。",
     ),
-    "dht.key_unusable": Message(
-        "the key file {path} of this node cannot be used: {reason}",
-        "无法使用本节点的密钥文件 {path}：{reason}",
-        "It must hold 32 bytes and belong to you alone (chmod 600); moving it away makes a new identity.",
-        "它必须为 32 字节且仅归你所有（chmod 600）；移走它会生成新的身份。",
-    ),
 }

@@ -113,11 +113,12 @@ class Swarm:
 
     def join_all(self) -> None:
         """Everybody joins through the first node, then looks around once more."""
-        for node in self.nodes[1:]:
-            while not len(node.table):  # as the shell does: until somebody answered
-                self.run(join(node, [self.where(self.nodes[0])]))
-        for node in self.nodes:
-            self.run(refresh(node))
+        first, second = self.where(self.nodes[0]), self.where(self.nodes[1])
+        for look in range(2):
+            for node in self.nodes[1 - look :]:
+                while not len(node.table):  # as the shell does: until somebody answers
+                    self.run(join(node, [second if node is self.nodes[0] else first]))
+                self.run(refresh(node))
 
     def record(self, node: DhtNode, name: str, *, seq: int = 0, life: float = 86_400.0, **facts: Any) -> SignedPointer:
         """A record signed by a node's key."""
