@@ -1,33 +1,106 @@
 """Checks on the staged tree: is it what the plan said, and does it keep its contract. Nothing from the package is run.
 
-Everything is read from the bytes that will be installed, never from the network again (SECURITY T19).
+Everything is read from the bytes that will be installed, never from the network again (SECURITY T19). It guarantees: what is
+committed may do nothing that the person did not see in the plan; every capability it brings can be called; every skill serves
+the callers of the capability it was chosen for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from protocol import limits
-from protocol.errors import DataError, IntegrityError
-from protocol.install.planned import InstallPlan, Planned
+from protocol.contract import Contract, check_contract, implemented_by
+from protocol.contract_change import compare_contracts, version_is_enough, version_needed
+from protocol.errors import ConflictError, DataError, IntegrityError
+from protocol.install.abilities import Abilities, abilities_of
+from protocol.install.planned import InstallPlan, Planned, Step
 from protocol.items import Item
 from protocol.manifests import read_manifest
 from protocol.manifests.places import is_manifest
+from protocol.refs import Kind
 
 
-def check_tree(root: Path, item: Planned, plan: InstallPlan) -> list[str]:
-    """Hold a staged tree to its plan; remarks that do not forbid anything are returned.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A planned item, and what its bytes say it is."""
 
-    Raises IntegrityError `install.other_item`, DataError `install.no_manifest` and what the contract check raises.
+    planned: Planned
+    item: Item
+
+
+def check_tree(root: Path, planned: Planned) -> Read:
+    """Hold a staged tree to its plan.
+
+    Raises IntegrityError `install.other_item`, `install.more_than_planned`, DataError `install.no_manifest`.
     """
-    found = items_in(root, folder=item.id)
-    same = [one for one in found if (one.kind, one.id) == (item.kind, item.id)]
+    found = items_in(root, folder=planned.id)
     if not found:
-        raise DataError("install.no_manifest", ref=str(item.ref))
-    if not any(one.version == item.version for one in same):
+        raise DataError("install.no_manifest", ref=str(planned.ref))
+    same = [one for one in found if (one.kind, one.id, one.version) == (planned.kind, planned.id, planned.version)]
+    if not same:
         said = ", ".join(sorted(str(one.ref) for one in found)) or "-"
-        raise IntegrityError("install.other_item", ref=str(item.ref), found=said)
-    return []
+        raise IntegrityError("install.other_item", ref=str(planned.ref), found=said)
+    more = _more(planned.may, abilities_of(same[0], offline=planned.may.offline))
+    if planned.step is not Step.KEPT and more:
+        raise IntegrityError("install.more_than_planned", ref=str(planned.ref), causes=more)
+    return Read(planned, same[0])
+
+
+def _more(shown: Abilities, real: Abilities) -> list[str]:
+    """What the bytes say that nobody was asked about."""
+    pairs = (
+        ("permission", shown.permissions, real.permissions),
+        ("command", shown.commands, real.commands),
+        ("address", shown.addresses, real.addresses),
+    )
+    return [f"{word} {value}" for word, agreed, said in pairs for value in said if value not in agreed]
+
+
+def check_contracts(read: Mapping[str, Read], plan: InstallPlan, before: Mapping[str, Item]) -> None:
+    """Hold capabilities to the rules of contracts, and skills to the capabilities they were chosen for.
+
+    `read` and `before` are by release; `before` has what the changed capabilities replace. Raises DataError `contract.*` for a
+    contract that cannot be used, ConflictError `contract.incompatible` or `contract.version_too_small` with the differences.
+    """
+    contracts: dict[str, Contract] = {}
+    for release, one in read.items():
+        if one.planned.kind is Kind.CAPABILITY:
+            contract, faults = check_contract(one.item)
+            if faults and one.planned.step is not Step.KEPT:
+                raise faults[0].error()
+            if contract is not None:
+                contracts[release] = contract
+                _check_version(one.planned, contract, before)
+    for match in plan.matches:
+        skill, claimed = read.get(match.release), contracts.get(match.contract)
+        if skill is not None and claimed is not None:
+            _check_claim(skill, match.contract, claimed)
+
+
+def _check_version(planned: Planned, contract: Contract, before: Mapping[str, Item]) -> None:
+    """A capability that is upgraded says with its version what its differences mean."""
+    old = check_contract(before[planned.was])[0] if planned.was in before else None
+    if planned.step is not Step.UPGRADED or old is None or version_is_enough(old, contract):
+        return
+    causes = [str(one) for one in compare_contracts(old, contract).differences]
+    raise ConflictError(
+        "contract.version_too_small",
+        ref=str(planned.ref),
+        old=old.version,
+        step=version_needed(old, contract).upper(),
+        causes=causes[: limits.PLAN_CAUSES],
+    )
+
+
+def _check_claim(skill: Read, release: str, claimed: Contract) -> None:
+    comparison = compare_contracts(claimed, implemented_by(skill.item, claimed))
+    if not comparison.compatible:
+        causes = [str(one) for one in comparison.breaking][: limits.PLAN_CAUSES]
+        ref = release.partition(" ")[0]
+        raise ConflictError("contract.incompatible", release=skill.planned.release, ref=ref, causes=causes)
 
 
 def items_in(root: Path, folder: str) -> list[Item]:

@@ -12,9 +12,10 @@ import asyncio
 import getpass
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from node.install.checks import check_tree
+from node.install.checks import Read, check_contracts, check_tree, items_in
 from node.install.fetch import Brought, Fetcher
 from node.install.stage import Stage
 from node.install.steps import Stage as Step
@@ -23,7 +24,11 @@ from node.install.store import Committed, Store
 from protocol.errors import ConflictError, OoderError, PolicyError
 from protocol.install.apply import Change
 from protocol.install.model import Consent, Generation, Installed
+from protocol.install.consents import RUN
 from protocol.install.planned import Asked, InstallPlan, Planned, Question
+from protocol.install.planned import Step as Difference
+from protocol.items import Item
+from protocol.refs import Kind
 
 Tell = Callable[[StepEvent], None]
 
@@ -92,16 +97,32 @@ class Installer:
         return found
 
     async def _verify(self, plan: InstallPlan, stage: Stage, brought: dict[str, Brought], tell: Tell) -> None:
-        """Read what will be installed from the bytes that will be installed, and hold it to the plan and its contract."""
+        """Read what will be installed from the bytes that will be installed, and hold it to the plan and its contracts."""
         tell(StepEvent(Step.VERIFY, "started", plan.target, 0, len(plan.changes)))
-        for number, item in enumerate(plan.changes, 1):
-            digest = brought[item.release].digest if item.release in brought else item.digest
-            root = stage.path(digest) if digest in stage.trees else self._store.tree(digest)
-            remarks = await asyncio.to_thread(check_tree, root, item, plan)
-            tell(
-                StepEvent(Step.VERIFY, "progressed", str(item.ref), number, len(plan.changes), note="; ".join(remarks))
-            )
-        tell(StepEvent(Step.VERIFY, "completed", plan.target, len(plan.changes), len(plan.changes)))
+        read: dict[str, Read] = {}
+        done = 0
+        for item in plan.items:
+            root = self._root(brought[item.release].digest if item.release in brought else item.digest, stage)
+            read[item.release] = await asyncio.to_thread(check_tree, root, item)
+            if item.step is not Difference.KEPT:
+                done += 1
+                tell(StepEvent(Step.VERIFY, "progressed", str(item.ref), done, len(plan.changes)))
+        await asyncio.to_thread(check_contracts, read, plan, self._replaced(plan))
+        tell(StepEvent(Step.VERIFY, "completed", plan.target, done, len(plan.changes)))
+
+    def _root(self, digest: str, stage: Stage) -> Path:
+        return stage.path(digest) if digest in stage.trees else self._store.tree(digest)
+
+    def _replaced(self, plan: InstallPlan) -> dict[str, Item]:
+        """The capabilities that the plan replaces, as they are installed."""
+        was = {item.was for item in plan.changes if item.kind is Kind.CAPABILITY and item.was}
+        return {
+            item.release: found
+            for item in self._store.current().items
+            if item.release in was and item.digest
+            for found in items_in(self._store.tree(item.digest), item.id)
+            if (found.kind, found.id) == (item.kind, item.id)
+        }
 
     async def _commit(self, plan: InstallPlan, stage: Stage, brought: dict[str, Brought], tell: Tell) -> Committed:
         now = self._now()
@@ -181,7 +202,7 @@ def _consents(plan: InstallPlan, rows: Collection[Installed], now: float) -> tup
             getpass.getuser(),
             item.release,
             digests[item.release],
-            item.may.permissions,
+            (*item.may.permissions, *(RUN + command for command in item.may.commands)),
             ", ".join(asked.get(item.release, ())),
         )
         for item in plan.changes

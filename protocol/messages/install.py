@@ -46,6 +46,12 @@ _PIPELINE = {
         "Scan again: ooder scan",
         "请重新扫描：ooder scan",
     ),
+    "install.more_than_planned": Message(
+        "the package of {ref} may do more than the plan showed: {causes}",
+        "{ref} 的安装包所需超出方案所示：{causes}",
+        "It changed since it was seen. Scan again and look at the plan: ooder scan && ooder install {ref} --plan",
+        "它在被发现之后发生了变化。请重新扫描并查看方案：ooder scan && ooder install {ref} --plan",
+    ),
     "install.no_manifest": Message(
         "the package of {ref} holds no manifest that can be read", "{ref} 的安装包中没有可读的清单"
     ),

@@ -172,6 +172,12 @@ _CONTRACT = {
         "Choose another skill: ooder show {ref}",
         "请选择其他技能：ooder show {ref}",
     ),
+    "contract.version_too_small": Message(
+        "{ref} differs from {old} in a way that needs a {step} step of its version: {causes}",
+        "{ref} 与 {old} 的差异需要 {step} 级版本变更：{causes}",
+        "Tell its publisher; stay with {old} until then.",
+        "请联系发布者；在此之前请保留 {old}。",
+    ),
     "contract.bad_request": Message(
         "the request does not fit cap:{capability}, at {place}: {reason}",
         "请求不符合 cap:{capability}，位置 {place}：{reason}",
