@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,7 +21,11 @@ from node.install.engine import Engine
 from node.install.installer import Outcome, not_agreed
 from node.install.planning import PlanOptions
 from node.install.steps import ORDER, StepEvent
-from protocol.errors import OoderError, UsageError
+from protocol import limits
+from protocol.errors import NotFoundError, OoderError, UsageError
+from protocol.install.apply import check
+from protocol.install.lockfile import decode_lock
+from protocol.install.model import Generation, Installed
 from protocol.install.planned import Asked, InstallPlan, Question
 
 
@@ -34,19 +39,28 @@ from protocol.install.planned import Asked, InstallPlan, Question
 @click.option("--with", "providers", multiple=True, metavar="CAP=SKILL", help="Which skill shall provide a capability.")
 @click.option("--owner", "owners", multiple=True, metavar="REF=PRINCIPAL", help="Whose item is meant.")
 @click.option("--frozen", is_flag=True, help="Exactly what the lock says; nothing is resolved.")
+@click.option(
+    "--lock",
+    "lock_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A lock file from elsewhere, followed to the letter.",
+)
 @click.option("--pre", is_flag=True, help="Pre-releases count too.")
 @click.option("--no-optional", is_flag=True, help="Without optional dependencies.")
 @click.option("--why", is_flag=True, help="Why each item is part of it, and why it is trusted so far.")
 @common_options
 @click.pass_context
-def install_command(ctx: click.Context, /, target: str, only_plan: bool, yes: bool, why: bool, **options: Any) -> None:
+def install_command(
+    ctx: click.Context, /, target: str, only_plan: bool, yes: bool, why: bool, lock_file: Path | None, **options: Any
+) -> None:
     """Install a scene or skill with everything it needs. TARGET is scene:ID, skill:ID[@VERSION], a folder or a package file."""
     session: Session = ctx.obj
     engine = Engine(session.service)
     if session.service.never_scanned() and not session.config.settings.offline:
         session.screen.talk(session.say("first_run"))
         run_scan(session)
-    plan = engine.plan(target, read_options(options))
+    lock = None if lock_file is None else read_lock(lock_file)
+    plan = engine.plan(target, read_options({**options, "frozen": options["frozen"] or lock is not None}), lock=lock)
     if only_plan or not session.screen.as_json:
         show_plan(session, plan, why=why)
     if only_plan or plan.is_done:
@@ -65,6 +79,17 @@ def read_options(options: dict[str, Any]) -> PlanOptions:
         upgrade=bool(options.get("upgrade")),
         frozen=bool(options.get("frozen")),
     )
+
+
+def read_lock(path: Path) -> tuple[Installed, ...]:
+    """A lock file. Raises NotFoundError `install.no_package`, DataError `install.bad_record`, `install.dangling`."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limits.GENERATION_BYTES + 1)
+    except OSError:
+        raise NotFoundError("install.no_package", path=str(path)) from None
+    items = decode_lock(data.decode("utf-8", "replace"))
+    return check(Generation(0, 0.0, "", items=items)).items
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

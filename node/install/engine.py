@@ -8,7 +8,7 @@ outcome = await engine.install(plan, plan.questions, print)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from node import registry
 from node.events import Change as Logged
 from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, GitDeliverer
 from node.install.installer import Agents, Installer, Outcome, Tell, activate
-from node.install.lock_plan import plan_from_lock
 from node.install.package import PackagePlan, open_package
 from node.install.planning import PlanOptions, plan_install
 from node.install.steps import StepEvent
@@ -24,6 +23,7 @@ from node.install.store import Collected, Committed, Store
 from node.install.verify import Verification
 from node.service import Service
 from protocol.errors import NotFoundError, OoderError
+from protocol.install.model import Installed
 from protocol.install.planned import InstallPlan, Question
 from protocol.item_json import write_json
 from protocol.refs import parse_ref
@@ -54,15 +54,15 @@ class Engine:
         return Fetcher(self.deliverers, self.store.has, offline=self.service.config.settings.offline)
 
     # --- Plans -----------------------------------------------------------------------------------------------------
-    def plan(self, target: str, options: PlanOptions, base: Path | None = None) -> InstallPlan:
-        """What installing `target` would do: a ref, a folder, or a package file. Raises what planning raises."""
+    def plan(
+        self, target: str, options: PlanOptions, base: Path | None = None, lock: Sequence[Installed] | None = None
+    ) -> InstallPlan:
+        """What installing `target` would do: a ref, a folder, or a package file. With `options.frozen`, exactly what `lock`
+        (default: the installed set) says. Raises what planning raises."""
         package = open_package(target, base or Path.cwd(), self.service)
         if package is not None:
             return self._plan_package(package, options)
-        ref = parse_ref(target)
-        if options.frozen:
-            return plan_from_lock(self.store.current(), ref)
-        return plan_install(self.service, ref, options, installed=self.store.current())
+        return plan_install(self.service, parse_ref(target), options, installed=self.store.current(), lock=lock)
 
     def _plan_package(self, package: PackagePlan, options: PlanOptions) -> InstallPlan:
         return package.plan(self.service, self.store.current(), options)

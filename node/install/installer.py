@@ -23,8 +23,8 @@ from node.install.steps import StepEvent
 from node.install.store import Committed, Store
 from protocol.errors import ConflictError, OoderError, PolicyError
 from protocol.install.apply import Change
-from protocol.install.model import Consent, Generation, Installed
 from protocol.install.consents import RUN
+from protocol.install.model import Consent, Generation, Installed, Origin
 from protocol.install.planned import Asked, InstallPlan, Planned, Question
 from protocol.install.planned import Step as Difference
 from protocol.items import Item
@@ -173,12 +173,17 @@ def installed_of(item: Planned, brought: Brought | None, store: Store, now: floa
         brought.files if brought else item.files,
         item.least_trust.value if item.kind.value == "scene" else item.trust.value,
         item.key,
-        (brought.origin,) if brought else (before.sources if before else ()),
+        (brought.origin,) if brought else before.sources if before else _origins(item),
         item.needs,
         item.requested,
         item.first_seen or now,
         item.routes,
     )
+
+
+def _origins(item: Planned) -> tuple[Origin, ...]:
+    """Where bytes that the store had already could be fetched again."""
+    return tuple(Origin(place.source, place.url, place.commit) for place in item.locations[:1])
 
 
 def not_agreed(questions: Collection[Question]) -> OoderError:

@@ -56,12 +56,6 @@ _PIPELINE = {
         "the package of {ref} holds no manifest that can be read", "{ref} 的安装包中没有可读的清单"
     ),
     "install.no_package": Message("there is nothing at {path}", "{path} 不存在"),
-    "install.no_lock": Message(
-        "{ref} is not in the lock",
-        "锁定文件中没有 {ref}",
-        "Without --frozen it is resolved anew.",
-        "去掉 --frozen 以重新求解。",
-    ),
 }
 
 _UNPACK = {

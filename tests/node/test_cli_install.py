@@ -93,7 +93,7 @@ def test_a_folder_and_an_archive_install_without_a_scan(ooder: Ooder, tmp_path: 
         (("install", "/no/such/thing.zip"), 3, "install.no_package"),
         (("install", "skill:skill-approval", "--yes"), 6, "plan.frozen"),
         (("install", "skill:skill-expense", "--yes"), 6, "plan.frozen"),
-        (("install", "scene:daily-report", "--frozen"), 3, "install.no_lock"),
+        (("install", "scene:daily-report", "--frozen"), 3, "plan.not_locked"),
         (("install", "scene:daily-report", "--with", "40"), 2, "usage.bad_value"),
         (("uninstall", "skill:skill-faq"), 3, "install.not_installed"),
         (("rollback",), 3, "install.no_generation"),
