@@ -59,6 +59,27 @@ class ScanSettings(Section):
     every: float = Field(default=300.0, ge=5, le=86400, description="seconds between scans while the node runs")
 
 
+class ApiSettings(Section):
+    """The control plane: HTTP API and web page."""
+
+    enabled: bool = Field(default=True, description="serve the API and the page while the node runs")
+    host: str = Field(
+        default="127.0.0.1", description="address to listen on; anything but loopback needs a TLS certificate"
+    )
+    port: int = Field(default=48880, ge=0, le=65535, description="port to listen on, or the next free one; 0 = any")
+    names: tuple[str, ...] = Field(default=(), description="further host names that lead here")
+    tls_certificate: str = Field(default="", description="file with the certificate chain (PEM)")
+    tls_key: str = Field(default="", description="file with the private key (PEM)")
+
+
+class PeerSettings(Section):
+    """The peer plane: read-only, for other nodes."""
+
+    enabled: bool = Field(default=False, description="serve what this node shares to other nodes")
+    host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - made for strangers
+    port: int = Field(default=48889, ge=0, le=65535, description="port to listen on, or the next free one; 0 = any")
+
+
 class Settings(Section):
     """All settings but the sources' own."""
 
@@ -67,6 +88,8 @@ class Settings(Section):
     scopes: dict[Scope, ScopeSettings] = Field(default_factory=dict, description="your own version of a scope")
     trust: TrustSettings = TrustSettings()
     scan: ScanSettings = ScanSettings()
+    api: ApiSettings = ApiSettings()
+    peer: PeerSettings = PeerSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one section for each source, below")
 
 
@@ -126,11 +149,17 @@ def invalid(problems: tuple[ConfigProblem, ...]) -> UsageError:
     )
 
 
-def load(paths: Paths, flags: Mapping[Keys, Any] | None = None, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read every layer. Raises UsageError `config.unreadable`; what is merely wrong is in `Config.problems`."""
+def load(
+    paths: Paths,
+    flags: Mapping[Keys, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    own: Mapping[str, Any] | None = None,
+) -> Config:
+    """Read every layer. Raises UsageError `config.unreadable`; what is merely wrong is in `Config.problems`. `own` stands in
+    for the content of our own drop-in, to see what would be wrong with it."""
     merged: dict[str, Any] = {}
     origins: dict[Keys, str] = {}
-    for layer in _layers(paths, flags or {}, environ):
+    for layer in _layers(paths, flags or {}, environ, own):
         _merge(merged, layer.values, (), layer, origins)
     settings, problems = _validate(merged, origins)
     enabled: dict[str, bool] = {}
@@ -172,12 +201,16 @@ def schema() -> dict[str, Any]:
     return whole
 
 
-def _layers(paths: Paths, flags: Mapping[Keys, Any], environ: Mapping[str, str]) -> Iterator[ConfigFile]:
+def _layers(
+    paths: Paths, flags: Mapping[Keys, Any], environ: Mapping[str, str], own: Mapping[str, Any] | None
+) -> Iterator[ConfigFile]:
     files = [paths.config]
-    if paths.config_dir.is_dir():
-        files += sorted(path for path in paths.config_dir.glob("*.yaml"))
+    drop_ins = set(paths.config_dir.glob("*.yaml")) if paths.config_dir.is_dir() else set()
+    files += sorted(drop_ins | ({paths.own_config} if own is not None else set()))
     for path in files:
-        if path.exists():
+        if own is not None and path == paths.own_config:
+            yield ConfigFile(str(path), own)
+        elif path.exists():
             yield read_config_file(path)
     for name, text in sorted(environ.items()):
         if name.startswith(ENV_PREFIX) and name not in ENV_ELSEWHERE:

@@ -9,11 +9,13 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
+from node import config
 from node.aggregator import Aggregator
 from node.app import make_providers
+from node.config import Config
 from node.events import Change
 from node.scene.agents import Told
 from node.scene.host import host_scenes
@@ -31,12 +33,20 @@ class Daemon:
         tell: Callable[[SearchEvent], None],
         changed: Callable[[int], None],
         failed: Callable[[OoderError], None] = lambda error: None,
+        *,
+        load: Callable[[], Config] | None = None,
+        opened: Callable[[str, str], None] = lambda url, link: None,
     ) -> None:
+        """`load` reads the settings anew after they were changed over the API; `opened` is told the address of the API and
+        a link that signs one browser in."""
         self._service = service
         self._tell = tell
         self._changed = changed
         self._failed = failed
+        self._load = load or (lambda: config.load(service.paths))
+        self._opened = opened
         self._stop = asyncio.Event()
+        self._reloaded = asyncio.Event()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -62,22 +72,44 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._listen()), group.create_task(self._look())]
+        service = self._service
+        aggregator = Aggregator(service.index, lambda: service.rules, service.ports.context.clock)
+        async with self._api(), asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(aggregator.run()),
+                group.create_task(self._listen(aggregator)),
+                group.create_task(self._look()),
+                group.create_task(self._host(lambda event, ref: aggregator.note(Change(event, ref)))),
+            ]
             await self._stop.wait()
             for task in tasks:
                 task.cancel()
 
-    async def _listen(self) -> None:
+    @asynccontextmanager
+    async def _api(self) -> AsyncIterator[None]:
+        if not self._service.config.settings.api.enabled:
+            yield
+            return
+        from node.api.gate import open_gate  # brings aiohttp, which a node without an API does not pay for
+
+        async with open_gate(self._service, self._load, self._reloaded.set) as desk:
+            self._opened(desk.base, f"{desk.base}/#t={desk.keys.make_link()}")
+            yield
+
+    async def _listen(self, aggregator: Aggregator) -> None:
+        """Take in what sources push; after a change of settings, listen anew."""
         service = self._service
         clock = service.ports.context.clock
-        aggregator = Aggregator(service.index, lambda: service.rules, clock)
-        providers = make_providers(service.config, service.scope_sources(), service.ports)
-        supervisor = Supervisor(providers, clock, aggregator.tell, lambda state: aggregator.note(state_change(state)))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(aggregator.run())
-            group.create_task(supervisor.run())
-            group.create_task(self._host(lambda event, ref: aggregator.note(Change(event, ref))))
+        while True:
+            self._reloaded.clear()
+            providers = make_providers(service.config, service.scope_sources(), service.ports)
+            supervisor = Supervisor(
+                providers, clock, aggregator.tell, lambda state: aggregator.note(state_change(state))
+            )
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(supervisor.run())
+                await self._reloaded.wait()
+                task.cancel()
 
     async def _host(self, told: Told) -> None:
         """Installed scenes run in here; a store that cannot be read costs only them."""

@@ -11,8 +11,8 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 from node.aggregator import Aggregator
 from node.app import NodePorts, make_providers
+from node.bodies import row_body
 from node.cache_tree import CacheRow, write_cache
 from node.config import Config
 from node.detail import detail_of
@@ -40,6 +41,7 @@ from protocol.relations import Node, relate
 
 LOCAL = frozenset({"local_fs"})
 """Sources that need no network, and so are asked offline too."""
+SCAN_LOCK_SECONDS = 0.05  # between tries while another scan runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +72,6 @@ class Answer:
             "offline": self.offline,
             "newest": self.newest,
         }
-
-
-def row_body(row: Row) -> dict[str, object]:
-    """One row as JSON, with the field names of the guide's DiscoveredItem beside ours (WIRE section 4, 11)."""
-    return {
-        "ref": str(row.ref),
-        "kind": row.ref.kind.value,
-        "id": row.ref.id,
-        "version": row.version,
-        "name": row.name,
-        "description": row.description,
-        "category": row.category,
-        "trust": row.trust.value,
-        "freshness": row.freshness.value,
-        "seen_at": row.seen_at,
-        "expires_at": row.expires_at,
-        "sources": list(row.sources),
-        "principal": row.principal,
-        "digest": row.digest,
-        "status": row.status,
-        "installable": row.installable,
-        "conflicts": row.conflicts,
-        "releases": row.releases,
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +108,11 @@ class Service:
     def close(self) -> None:
         """Give the index file back."""
         self.index.close()
+
+    def use(self, config: Config) -> None:
+        """Go on with other settings."""
+        self.config = config
+        self.__dict__.pop("rules", None)
 
     def now(self) -> float:
         """Wall time that never runs backwards."""
@@ -275,7 +258,7 @@ class Service:
 
         Raises StorageError when the home cannot be written; a source's failure is its state in the outcome.
         """
-        with self._scan_lock():
+        async with self._scanning():
             providers = make_providers(self.config, tuple(names), self.ports)
             aggregator = Aggregator(self.index, lambda: self.rules, self._clock)
             settings = self.config.settings.scan
@@ -321,19 +304,32 @@ class Service:
         self.__dict__.pop("rules", None)
         return self.index.merge_again(self.rules, self.now())
 
+    @asynccontextmanager
+    async def _scanning(self) -> AsyncIterator[None]:
+        """Be the one scan of this home; others of this process and of other processes wait without holding up the loop."""
+        handle = self._open_scan_lock()
+        try:
+            while not _try_lock(handle):  # noqa: ASYNC110 - another process holds it
+                await asyncio.sleep(SCAN_LOCK_SECONDS)
+            yield
+        finally:
+            os.close(handle)
+
     @contextmanager
     def _scan_lock(self) -> Iterator[None]:
-        try:
-            handle = os.open(self.paths.scan_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StorageError(
-                "home.unwritable", path=str(self.paths.scan_lock), reason=error.strerror or ""
-            ) from error
+        handle = self._open_scan_lock()
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
             os.close(handle)
+
+    def _open_scan_lock(self) -> int:
+        path = self.paths.scan_lock
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError("home.unwritable", path=str(path), reason=error.strerror or "") from error
 
     # --- The home --------------------------------------------------------------------------------------------------
     def cache_info(self) -> list[dict[str, Json]]:
@@ -357,6 +353,7 @@ class Service:
             shutil.rmtree(self.paths.cache, ignore_errors=True)
             for ending in ("", "-wal", "-shm"):
                 Path(f"{self.paths.index}{ending}").unlink(missing_ok=True)
+            self.close()  # somebody may have opened the old file in between
         return sum(int(str(part["files"])) for part in info), sum(int(str(part["bytes"])) for part in info)
 
     def running_node(self) -> int | None:
@@ -370,6 +367,14 @@ class Service:
         except (OSError, ValueError):
             pass
         return None
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def state_change(state: SourceState) -> Change:

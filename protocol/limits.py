@@ -116,6 +116,30 @@ REPORTS_PER_COMMIT: Final = 1_000  # about 0.2 s of work in one transaction
 REPORTS_WAITING: Final = 10_000  # said by sources and not yet in the index; above that they are dropped and counted
 INDEX_BUSY_SECONDS: Final = 10.0  # how long a second process may hold the index
 
+# --- HTTP API (SECURITY 5.5, 6) ---------------------------------------------------------------------------------------
+API_BODY_BYTES: Final = 256 * KIB  # one request; the largest is a settings change
+API_BODY_SECONDS: Final = 10.0  # for a request's body to arrive
+API_CONNECTIONS: Final = 512  # open at once; above that a connection is closed at once
+API_REQUESTS: Final = 64  # answered at once; the rest waits its turn
+API_STREAMS: Final = 160  # event streams open at once
+API_RATE: Final = 4_000.0  # requests per second and address, twice what one core can answer
+API_BURST: Final = 8_000.0
+API_CLIENTS: Final = 4_096  # addresses whose rate is remembered
+API_SESSIONS: Final = 32  # browsers signed in
+API_SESSION_SECONDS: Final = 7 * 86_400
+API_LINKS: Final = 8  # one-time links not used yet
+API_LINK_SECONDS: Final = 3_600
+API_KEEP_ALIVE_SECONDS: Final = 15.0  # between signs of life on a quiet stream
+API_STALLED_SECONDS: Final = 10.0  # a stream whose client takes nothing for so long is dropped
+API_EVENTS_HELD: Final = 2_000  # events ready to be sent again
+API_EVENT_SECONDS: Final = 0.02  # between looks at the log while somebody listens
+API_EVENTS_AT_ONCE: Final = 200  # written to one stream in one go
+API_ANSWERS_HELD: Final = 256  # answers kept for
+API_ANSWER_SECONDS: Final = 1.0  # at most
+API_PORTS_TRIED: Final = 20  # when the wished port is taken
+SCANS_KEPT: Final = 32  # finished scans that can be asked about
+SCANS_WAITING: Final = 4
+
 # --- Signed records (SECURITY 2.5, 5.2; docs/protocol/records.md) ---------------------------------------------------
 RECORD_DHT_BYTES: Final = 1_000  # one DHT value (BEP 44)
 RECORD_UDP_BYTES: Final = 1_024  # one datagram that every receiver takes (WIRE 4, 4)

@@ -84,6 +84,31 @@ def commands() -> Iterator[str]:
                 yield from _command(command, context, name, shared)
 
 
+def api() -> Iterator[str]:
+    """One table per topic and plane; then every shape."""
+    routes = _module("node.api.routes")
+    openapi = _module("node.api.openapi")
+    if routes is None or openapi is None:
+        yield from ("Not built yet.", "")
+        return
+    for audience, title in (("control", "Control plane"), ("peer", "Peer plane")):
+        topics: dict[str, list[Any]] = {}
+        for route in routes.routes_of(audience):
+            topics.setdefault(route.topic, []).append(route)
+        yield from (f"## {title}", "")
+        for topic, found in sorted(topics.items()):
+            yield from (f"### {topic}", "", "| request | what it does | parameters | body | access | errors |")
+            yield "|---|---|---|---|---|---|"
+            for route in found:
+                errors_of = ", ".join(f"`{code}`" for code in route.errors) or "-"
+                parameters = ", ".join(f"`{name}`" for name in route.params.model_fields) or "-"
+                body = ", ".join(f"`{name}`" for name in route.body.model_fields) or "`{}`" if route.body else "-"
+                access = route.access.value.replace("_", " ") if audience == "control" else "open"
+                request = f"`{route.method} {openapi.plain_path(route)}`"
+                yield f"| {request} | {_escape(route.summary)} | {parameters} | {body} | {access} | {errors_of} |"
+            yield ""
+
+
 def _command(command: click.Command, parent: click.Context, name: str, shared: frozenset[str]) -> Iterator[str]:
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
@@ -171,6 +196,7 @@ GENERATED: dict[str, Callable[[], Iterator[str]]] = {
     "errors.md": errors,
     "config.md": settings,
     "cli.md": commands,
+    "api.md": api,
 }
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from node import places
+from node.bodies import state_body
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.progress import ScanProgress
 from node.cli.screen import show
 from node.cli.session import Session
-from node.cli.sources import state_body
 from node.service import ScanOutcome
 from node.supervisor import Light
 

@@ -116,6 +116,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "ooder {version} · home {home} · sources: {sources} · Ctrl-C to stop",
         "ooder {version} · 目录 {home} · 发现源：{sources} · 按 Ctrl-C 停止",
     ),
+    "serve.link": ("Open: {link}", "打开：{link}"),
+    "serve.other_port": (
+        "Port {port} is taken; using the next free one.",
+        "端口 {port} 已被占用；使用下一个空闲端口。",
+    ),
     "serve.source": ("{badge} {source}: {light}", "{badge} {source}：{light}"),
     "serve.changed": ("{n} changes: {what}", "{n} 处变化：{what}"),
     "serve.stopped": ("stopped", "已停止"),

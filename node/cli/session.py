@@ -22,6 +22,8 @@ class Session:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._options = dict(options)
+        self.flags_of_command: dict[tuple[str, ...], Any] = {}
+        """Settings given as flags of one command."""
         self.speaker = Speaker(find_language())
         self.say = self.speaker.say
 
@@ -51,7 +53,7 @@ class Session:
     @property
     def flags(self) -> dict[tuple[str, ...], Any]:
         """Settings given as flags."""
-        found: dict[tuple[str, ...], Any] = {}
+        found: dict[tuple[str, ...], Any] = dict(self.flags_of_command)
         for name, keys in (("scope", ("scope",)), ("offline", ("offline",)), ("timeout", ("scan", "deadline"))):
             if self._options.get(name) not in (None, False):
                 found[keys] = self._options[name]

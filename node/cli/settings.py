@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 import click
 
 from node import config
+from node.bodies import config_problem_body, settings_rows
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
-from node.config_file import Keys
 
 
 @click.group("config")
@@ -27,7 +25,7 @@ def config_command() -> None:
 def show_settings(session: Session) -> None:
     """Every setting with its value and where it comes from."""
     loaded = config.load(session.paths, session.flags)
-    rows = [(".".join(keys), value, _origin(loaded, keys)) for keys, value in _leaves(_everything(loaded), ())]
+    rows = list(settings_rows(loaded))
     if session.screen.as_json:
         session.screen.answer(
             {"settings": [{"key": key, "value": value, "origin": origin} for key, value, origin in rows]}
@@ -49,13 +47,7 @@ def check_settings(ctx: click.Context) -> None:
     session: Session = ctx.obj
     problems = config.check(config.load(session.paths, session.flags))
     if session.screen.as_json:
-        session.screen.answer(
-            {
-                "problems": [
-                    {"origin": p.origin, "key": p.key, "reason": p.reason, "near": list(p.near)} for p in problems
-                ]
-            }
-        )
+        session.screen.answer({"problems": [config_problem_body(problem) for problem in problems]})
     elif not problems:
         session.screen.data(session.say("config.good"))
     else:
@@ -71,28 +63,3 @@ def check_settings(ctx: click.Context) -> None:
 def settings_schema(session: Session) -> None:
     """JSON Schema of config.yaml, for editors."""
     session.screen.data(json.dumps(config.schema(), ensure_ascii=False, indent=2))
-
-
-def _everything(loaded: config.Config) -> dict[str, Any]:
-    values = loaded.settings.model_dump(mode="json", exclude={"sources"})
-    values["sources"] = {}
-    for name in loaded.source_names():
-        section = {"enabled": loaded.enabled.get(name, True)}
-        if name in loaded.sources:
-            section |= loaded.sources[name].model_dump(mode="json")
-        values["sources"][name] = section
-    return values
-
-
-def _leaves(values: Mapping[str, Any], at: Keys) -> Iterator[tuple[Keys, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*at, str(key)))
-        else:
-            yield (*at, str(key)), value
-
-
-def _origin(loaded: config.Config, keys: Keys) -> str:
-    return next(
-        (loaded.origins[keys[:end]] for end in range(len(keys), 1, -1) if keys[:end] in loaded.origins), ""
-    ) or (loaded.origins.get(keys, "default"))

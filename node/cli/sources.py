@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from node import places, registry
+from node.bodies import state_body
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.progress import ScanProgress, label
 from node.cli.screen import show
 from node.cli.session import Session
-from node.supervisor import GLYPHS, Light, SourceState
+from node.supervisor import GLYPHS, Light
 from protocol.errors import UsageError
 
 
@@ -127,21 +128,6 @@ def check_source(ctx: click.Context, name: str) -> None:
     if session.screen.as_json:
         session.screen.answer(state_body(state))
     ctx.exit(ExitCode.OFFLINE if state.light is Light.OFFLINE else ExitCode.OK)
-
-
-def state_body(state: SourceState) -> dict[str, object]:
-    """A source's state as JSON."""
-    return {
-        "name": state.name,
-        "light": state.light.value,
-        "last_attempt": state.last_attempt,
-        "last_success": state.last_success,
-        "next_retry": state.next_retry,
-        "seconds": round(state.seconds, 3),
-        "code": state.code,
-        "reason": state.reason,
-        "next_step": state.next_step,
-    }
 
 
 def _said(session: Session, key: str, **params: str) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
+from node.bodies import problem_body, state_body
 from node.cli.agents import scene_rows, show_scenes
 from node.cli.find import say_offline
 from node.cli.main import common_options
 from node.cli.progress import label
 from node.cli.screen import show
 from node.cli.session import Session
-from node.cli.sources import state_body
 from node.supervisor import GLYPHS
-from protocol.messages import render
 
 
 @click.command("status")
@@ -69,32 +66,19 @@ def _problems(session: Session, limit: int) -> None:
     found = session.service.problems(limit)
     findings = session.service.findings(limit)
     if session.screen.as_json:
-        session.screen.answer({"problems": [_problem_body(session, row) for row in found], "findings": findings})
+        session.screen.answer(
+            {"problems": [problem_body(row, session.speaker.language) for row in found], "findings": findings}
+        )
         return
     if not found and not findings:
         session.screen.data(session.say("status.nothing_wrong"))
     for row in found:
-        body = _problem_body(session, row)
+        body = problem_body(row, session.speaker.language)
         where = f"{show(body['origin'], 80)}: {show(body['place'], 120)}" + (f":{body['line']}" if body["line"] else "")
         mark = "✗" if body["fatal"] else "·"
         session.screen.data(f"{mark} {where}: {show(body['message'], 400)} [{body['code']}]")
     for finding in findings:
         session.screen.data(f"≠ {finding['ref']}: {show(str(finding['message']), 400)} [{finding['code']}]")
-
-
-def _problem_body(session: Session, row: Any) -> dict[str, Any]:
-    problem = row.problem
-    params = {**problem.params, "path": problem.place, "place": problem.place, "line": problem.line}
-    return {
-        "source": row.source,
-        "origin": row.origin,
-        "place": problem.place,
-        "line": problem.line,
-        "code": problem.code,
-        "fatal": problem.fatal,
-        "message": render(problem.code, params, session.speaker.language).text,
-        "next_step": render(problem.code, params, session.speaker.language).next_step,
-    }
 
 
 def _events(session: Session, since: int, limit: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from protocol.messages import (
+    api,
     cache,
     config,
     conflict,
@@ -31,6 +32,7 @@ from protocol.messages import (
 from protocol.messages.message import Message
 
 AREAS = (
+    api,
     cache,
     config,
     conflict,

@@ -1,0 +1,93 @@
+"""What handlers may use: the facade, on a thread where it blocks, and the things that outlive one request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from node import config
+from node.api.hub import Hub
+from node.api.keys import Keys
+from node.api.offers import NothingOffered, Offers
+from node.api.scans import Scans
+from node.service import Service
+
+if TYPE_CHECKING:
+    from node.api.metrics import Figures
+
+_T = TypeVar("_T")
+THREADS = 4
+
+
+class Desk:
+    """One per node. `load` reads the settings anew; `reloaded` is told when they changed."""
+
+    def __init__(
+        self,
+        service: Service,
+        keys: Keys,
+        *,
+        load: Callable[[], config.Config] | None = None,
+        reloaded: Callable[[], None] = lambda: None,
+        offers: Offers | None = None,
+    ) -> None:
+        self.service = service
+        self.keys = keys
+        self.offers: Offers = offers or NothingOffered()
+        self.hub = Hub(service, self.read)
+        self.scans = Scans(service)
+        self.peers: Callable[[], list[dict[str, Any]]] = list
+        """Who is seen; the sources that see peers replace it. Blocks."""
+        self.base = ""
+        """The address of the control plane, known once it listens."""
+        self.peer_base = ""
+        """That of the peer plane; "" while it does not listen."""
+        self._load = load or (lambda: config.load(service.paths))
+        self._reloaded = reloaded
+        self._threads = ThreadPoolExecutor(THREADS, "ooder-api")
+        self._changing = asyncio.Lock()
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Counted from the first question on, so that a node nobody measures pays nothing."""
+        from node.api.metrics import Figures
+
+        return Figures()
+
+    def count(self, name: str, status: int, seconds: float) -> None:
+        """Take note of one answer, when somebody measures."""
+        if "figures" in self.__dict__:
+            self.figures.took(name, status, seconds)
+
+    async def read(self, work: Callable[[], _T]) -> _T:
+        """Do something that blocks, off the loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def change_settings(self, work: Callable[[], _T]) -> _T:
+        """Write settings, one writer at a time, then use them. Raises what `work` raises, or UsageError `config.invalid`."""
+        async with self._changing:
+            result = await self.read(work)
+            loaded = await self.read(self._load)
+            if loaded.problems:
+                raise config.invalid(loaded.problems)
+            self.service.use(loaded)
+            self._reloaded()
+        return result
+
+    async def decide(self, work: Callable[[], object]) -> None:
+        """Write down a decision about trust, then judge everything anew."""
+        async with self._changing:
+            await self.read(work)
+            await self.read(self.service.remerge)
+
+    async def run(self) -> None:
+        """Serve scans and streams until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.scans.run())
+                group.create_task(self.hub.run())
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)

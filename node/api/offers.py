@@ -1,0 +1,60 @@
+"""What the peer plane serves, as a port: who this node is, what it shares, and the bytes of what it shares.
+
+The routes (topics/peer.py) ask only this; whoever builds sharing implements it. Until then a node says its name and offers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from node.version import __version__
+from protocol.errors import NotFoundError
+from protocol.items import Json
+from protocol.refs import Ref
+
+
+class Offers(Protocol):
+    """All methods block and are called on a thread. What is not shared does not exist: NotFoundError `offer.unknown`."""
+
+    def myself(self) -> Mapping[str, Json]:
+        """`name`, `version`, `agent_id`, `key` (public, may be ""), `signature` (over the rest, may be ""), `catalogue` (digest)."""
+
+    def changes(self, since: int, limit: int) -> Mapping[str, Json]:
+        """`last`, `full` (forget what you knew), `items` (added or changed rows), `gone` (refs), `more`."""
+
+    def detail(self, ref: Ref, language: str) -> Mapping[str, Json]:
+        """One shared item in full."""
+
+    def files(self, digest: str) -> Sequence[Mapping[str, Json]]:
+        """`path`, `size`, `digest` of every file of a shared tree."""
+
+    def file(self, digest: str, path: str) -> Path:
+        """One file of a shared tree, whose bytes were checked when they were stored."""
+
+
+class NothingOffered:
+    """Shares nothing but that a node is here."""
+
+    def myself(self) -> Mapping[str, Json]:
+        return {
+            "name": "ooder",
+            "version": __version__,
+            "agent_id": "",
+            "key": "",
+            "signature": "",
+            "catalogue": "",
+        }
+
+    def changes(self, since: int, limit: int) -> Mapping[str, Json]:
+        return {"last": 0, "full": True, "items": [], "gone": [], "more": False}
+
+    def detail(self, ref: Ref, language: str) -> Mapping[str, Json]:
+        raise NotFoundError("offer.unknown", name=str(ref))
+
+    def files(self, digest: str) -> Sequence[Mapping[str, Json]]:
+        raise NotFoundError("offer.unknown", name=digest)
+
+    def file(self, digest: str, path: str) -> Path:
+        raise NotFoundError("offer.unknown", name=digest)

@@ -1,0 +1,111 @@
+"""What a route is: everything that is known about one path and method, declared in one place.
+
+From it come the server, the validation in and out, the guard's decision, OpenAPI and the reference page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from node.api.desk import Desk
+
+
+class Audience(StrEnum):
+    """The two planes."""
+
+    CONTROL = "control"
+    PEER = "peer"
+
+
+class Access(StrEnum):
+    """Who may use a route of the control plane."""
+
+    OPEN = "open"  # anybody on this machine: says nothing about what is here
+    SIGNED_IN = "signed_in"  # token, or browser session with the header
+    STREAM = "stream"  # the same for EventSource and WebSocket, which cannot send headers
+
+
+class Answer(StrEnum):
+    """What kind of body an answer has."""
+
+    JSON = "json"
+    TEXT = "text"  # text/plain; the handler returns str
+    EVENTS = "events"  # JSON, or an event stream when Accept asks for one
+    SOCKET = "socket"  # WebSocket
+    FILE = "file"  # the handler returns a path; ranges work
+
+
+class Asked(BaseModel):
+    """Base of parameters and bodies: an unknown name is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+
+class Told(BaseModel):
+    """Base of answers: every field is declared."""
+
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+class Nothing(Asked):
+    """No parameters, or an empty object."""
+
+
+class SessionAnswer(dict[str, Any]):
+    """An answer that also hands out a session cookie; an empty secret takes it back."""
+
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as a handler sees it: validated, without HTTP. `language` is "en" or "zh"."""
+
+    desk: Desk
+    params: Any
+    body: Any
+    language: str
+    session: str = ""
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method of one path. `errors` are the codes a caller should expect beyond those of every route."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Handler
+    answer: Any
+    params: type[BaseModel] = Nothing
+    body: type[BaseModel] | None = None
+    errors: tuple[str, ...] = ()
+    audience: frozenset[Audience] = frozenset({Audience.CONTROL})
+    access: Access = Access.SIGNED_IN
+    kind: Answer = Answer.JSON
+    status: int = 200
+    tagged: bool = False
+    """Answers carry an ETag and obey If-None-Match."""
+    held: bool = False
+    """The same question within `limits.API_ANSWER_SECONDS` gets the same bytes."""
+
+    @property
+    def topic(self) -> str:
+        """The first part of the path below the version."""
+        return (
+            self.path.removeprefix("/api/v1/").removeprefix("/peer/v1/").strip("/").partition("/")[0].partition(".")[0]
+        )
+
+
+PEER = frozenset({Audience.PEER})
+BOTH = frozenset({Audience.CONTROL, Audience.PEER})

@@ -1,0 +1,66 @@
+"""The web page: files of node/web, from package data, read once and never from anywhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import NamedTuple
+
+from aiohttp import web
+
+from protocol.errors import NotFoundError
+
+TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+TEXT = ("text/", "application/json", "image/svg+xml")
+
+
+class Page(NamedTuple):
+    """A file as it is sent."""
+
+    data: bytes
+    media_type: str
+    tag: str
+
+
+@cache
+def page(path: str) -> Page:
+    """A file below node/web. Raises NotFoundError `api.no_route`."""
+    found: Traversable = resources.files("node") / "web"
+    for part in path.split("/"):
+        if part in ("", ".", "..") or part.startswith((".", "_")) or "\\" in part or "\0" in part or len(part) > 100:
+            raise NotFoundError("api.no_route", path=f"/web/{path}"[:200])
+        found = found / part
+    if not found.is_file() or path.endswith(".py"):
+        raise NotFoundError("api.no_route", path=f"/web/{path}"[:200])
+    data = found.read_bytes()
+    ending = path[path.rfind(".") :]
+    kind = TYPES.get(ending) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+    if kind.startswith(TEXT):
+        kind += "; charset=utf-8"
+    return Page(data, kind, f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"')
+
+
+def page_routes() -> list[web.RouteDef]:
+    """`/`, `/web/...` and the icon browsers ask for."""
+
+    async def first(request: web.Request) -> web.StreamResponse:
+        return _send(request, "index.html")
+
+    async def other(request: web.Request) -> web.StreamResponse:
+        return _send(request, request.match_info["path"])
+
+    async def icon(request: web.Request) -> web.StreamResponse:
+        return _send(request, "icon.svg")
+
+    return [web.get("/", first), web.get("/web/{path:.+}", other), web.get("/favicon.ico", icon)]
+
+
+def _send(request: web.Request, path: str) -> web.Response:
+    found = page(path)
+    headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
+    if found.tag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=found.data, headers={**headers, "Content-Type": found.media_type})

@@ -1,0 +1,86 @@
+"""Health, metrics and the description of the API itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from node.api.route import BOTH, Access, Answer, Call, Route, Told
+from protocol.errors import UnavailableError
+
+
+class Health(Told):
+    """Well; anything else is an error."""
+
+    status: str
+
+
+async def live(call: Call) -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+async def is_ready(call: Call) -> dict[str, str]:
+    """The index can be read and there is a source to ask."""
+    service = call.desk.service
+    await call.desk.read(service.last_event)
+    if not service.scope_sources():
+        raise UnavailableError("api.starting", retry_after=5)
+    return {"status": "ok"}
+
+
+async def metrics(call: Call) -> str:
+    """Prometheus text."""
+    from node.api.metrics import expose
+
+    return await call.desk.read(lambda: expose(call.desk))
+
+
+async def describe(call: Call) -> Any:
+    """OpenAPI 3.1 of the control plane."""
+    from node.api.openapi import description
+
+    return await call.desk.read(description)
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/livez",
+        name="livez",
+        summary="The process answers",
+        handler=live,
+        answer=Health,
+        access=Access.OPEN,
+        audience=BOTH,
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        name="readyz",
+        summary="The index can be read and there is a source to ask",
+        handler=is_ready,
+        answer=Health,
+        access=Access.OPEN,
+        errors=("api.starting",),
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        name="metrics",
+        summary="Figures for Prometheus",
+        handler=metrics,
+        answer=str,
+        kind=Answer.TEXT,
+    ),
+    Route(
+        method="GET",
+        path="/openapi.json",
+        name="openapi",
+        summary="This description",
+        handler=describe,
+        answer=dict[str, Any],
+        access=Access.OPEN,
+        tagged=True,
+        held=True,
+    ),
+)

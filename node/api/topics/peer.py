@@ -1,0 +1,168 @@
+"""The peer plane: read-only, public, only what this node chose to share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from node.api.route import PEER, Answer, Asked, Call, Route, Told
+from protocol import limits
+from protocol.refs import parse_ref
+
+DIGEST = r"^sha256:[0-9a-f]{64}$"
+
+
+class Myself(Told):
+    """Who this node is. `catalogue` is the digest of what it offers: the same digest, the same offer."""
+
+    name: str
+    version: str
+    agent_id: str
+    key: str
+    signature: str
+    catalogue: str
+
+
+class Since(Asked):
+    """The number of the last change that is known."""
+
+    since: int = Field(default=0, ge=0, le=2**62)
+    limit: int = Field(default=limits.PAGE_ROWS, ge=1, le=limits.PAGE_ROWS)
+
+
+class Changes(Told):
+    """What changed in the offer. `full`: forget what was known before."""
+
+    last: int
+    full: bool
+    items: list[dict[str, Any]]
+    gone: list[str]
+    more: bool
+
+
+class Name(Asked):
+    """A ref in the path."""
+
+    ref: str = Field(max_length=2 * limits.ID_CHARS)
+
+
+class Tree(Asked):
+    """A tree by its digest."""
+
+    digest: str = Field(pattern=DIGEST)
+
+
+class TreeFile(Tree):
+    """A file of a tree."""
+
+    path: str = Field(min_length=1, max_length=1_024)
+
+
+class OneFile(Told):
+    """A file of a shared tree."""
+
+    path: str
+    size: int
+    digest: str
+
+
+class Files(Told):
+    """A shared tree."""
+
+    digest: str
+    files: list[OneFile]
+
+
+async def myself(call: Call) -> Mapping[str, Any]:
+    """Who this node is."""
+    return await call.desk.read(call.desk.offers.myself)
+
+
+async def changes(call: Call) -> Mapping[str, Any]:
+    """What this node offers, since a change."""
+    return await call.desk.read(lambda: call.desk.offers.changes(call.params.since, call.params.limit))
+
+
+async def detail(call: Call) -> Mapping[str, Any]:
+    """One shared item."""
+    ref = parse_ref(call.params.ref)
+    return await call.desk.read(lambda: call.desk.offers.detail(ref, call.language))
+
+
+async def files(call: Call) -> dict[str, Any]:
+    """The files of a shared tree."""
+    digest = call.params.digest
+    return {"digest": digest, "files": list(await call.desk.read(lambda: call.desk.offers.files(digest)))}
+
+
+async def one_file(call: Call) -> Path:
+    """The bytes of one file; ranges work."""
+    return await call.desk.read(lambda: call.desk.offers.file(call.params.digest, call.params.path))
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/peer/v1/self",
+        name="peer_self",
+        summary="Who this node is",
+        handler=myself,
+        answer=Myself,
+        audience=PEER,
+        tagged=True,
+        held=True,
+    ),
+    Route(
+        method="GET",
+        path="/peer/v1/offers",
+        name="peer_offers",
+        summary="What this node offers, or what changed in it",
+        handler=changes,
+        params=Since,
+        answer=Changes,
+        audience=PEER,
+        tagged=True,
+        held=True,
+    ),
+    Route(
+        method="GET",
+        path="/peer/v1/offers/{ref}",
+        name="peer_offer",
+        summary="One shared item in full",
+        handler=detail,
+        params=Name,
+        answer=dict[str, Any],
+        audience=PEER,
+        errors=("offer.unknown", "ref.malformed", "ref.bad_id"),
+        tagged=True,
+        held=True,
+    ),
+    Route(
+        method="GET",
+        path="/peer/v1/packages/{digest}",
+        name="peer_package",
+        summary="The files of a shared tree",
+        handler=files,
+        params=Tree,
+        answer=Files,
+        audience=PEER,
+        errors=("offer.unknown",),
+        tagged=True,
+        held=True,
+    ),
+    Route(
+        method="GET",
+        path="/peer/v1/packages/{digest}/{path:.+}",
+        name="peer_package_file",
+        summary="One file of a shared tree; ranges work",
+        handler=one_file,
+        params=TreeFile,
+        answer=bytes,
+        audience=PEER,
+        kind=Answer.FILE,
+        errors=("offer.unknown",),
+    ),
+)
