@@ -13,6 +13,6 @@ if ! python3 -m venv "$venv" >/dev/null 2>&1; then
         exit 1
     fi
 fi
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
+"$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 touch "$venv/.ready"
