@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from node.cli.scan import run_scan
 from node.cli.screen import show
 from node.cli.session import Session
 from node.install.engine import Engine
+from node.install.fetch import Deliverer
 from node.install.installer import Outcome, not_agreed
 from node.install.planning import PlanOptions
 from node.install.steps import ORDER, StepEvent
@@ -107,12 +108,14 @@ def show_plan(session: Session, plan: InstallPlan, *, why: bool) -> None:
         print_plan(session, plan, why=why)
 
 
-def carry_out(ctx: click.Context, engine: Engine, plan: InstallPlan, *, yes: bool) -> None:
+def carry_out(
+    ctx: click.Context, engine: Engine, plan: InstallPlan, *, yes: bool, more: Mapping[str, Deliverer] | None = None
+) -> None:
     """Ask, install with progress, report, leave with the right code."""
     session: Session = ctx.obj
     agreed = agree(session, plan, yes=yes)
     try:
-        outcome = asyncio.run(engine.install(plan, agreed, teller(session)))
+        outcome = asyncio.run(engine.install(plan, agreed, teller(session), more))
     except KeyboardInterrupt:
         session.screen.talk(session.say("install.interrupted"))
         ctx.exit(ExitCode.INTERRUPTED)

@@ -29,6 +29,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "installed": ("installed", "What is installed."),
     "history": ("installed", "The kept generations."),
     "verify": ("installed", "Every installed byte against its digest."),
+    "export": ("bundles", "What is installed as one signed file, for machines without a network."),
+    "import": ("bundles", "Install from a bundle, with the same checks as from anywhere."),
     "gc": ("installed", "Remove what no kept generation needs."),
     "sources": ("sources", "The discovery sources: list, add, remove, enable, disable, test."),
     "status": ("status", "Lights, counts, problems and how fresh it all is."),

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 SENTENCES: dict[str, tuple[str, str]] = {
+    "export.done": (
+        "{path}: {n} items, {size}; signed by {signer}",
+        "{path}：{n} 项，{size}；签名者 {signer}",
+    ),
+    "export.hint": (
+        "There: ooder import FILE --key FINGERPRINT (no settings and no secrets are in it)",
+        "在对方机器上：ooder import 文件 --key 指纹（不含任何设置与密钥）",
+    ),
     "age.now": ("now", "刚刚"),
     "age.minutes": ("{n} min", "{n} 分钟"),
     "age.hours": ("{n} h", "{n} 小时"),

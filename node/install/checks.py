@@ -74,10 +74,21 @@ def check_contracts(read: Mapping[str, Read], plan: InstallPlan, before: Mapping
             if contract is not None:
                 contracts[release] = contract
                 _check_version(one.planned, contract, before)
-    for match in plan.matches:
-        skill, claimed = read.get(match.release), contracts.get(match.contract)
-        if skill is not None and claimed is not None:
-            _check_claim(skill, match.contract, claimed)
+    for release, contract_release in sorted(_claims(plan, contracts)):
+        if release in read and contract_release in contracts:
+            _check_claim(read[release], contract_release, contracts[contract_release])
+
+
+def _claims(plan: InstallPlan, contracts: Mapping[str, Contract]) -> set[tuple[str, str]]:
+    """(skill, capability) releases that have to fit: what was matched, and what routes say where nothing was resolved."""
+    found = {(match.release, match.contract) for match in plan.matches}
+    for item in plan.items:
+        for route in item.routes:
+            named = [
+                name for name in item.needs if name in contracts and contracts[name].capability == route.capability
+            ]
+            found.update((skill, name) for skill in route.skills for name in named)
+    return found
 
 
 def _check_version(planned: Planned, contract: Contract, before: Mapping[str, Item]) -> None:

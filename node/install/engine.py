@@ -14,13 +14,16 @@ from pathlib import Path
 
 from node import registry
 from node.events import Change as Logged
+from node.install.bundle import read_bundle, write_bundle
 from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, GitDeliverer
+from node.install.importing import deliverers, plan_import
 from node.install.installer import Agents, Installer, Outcome, Tell, activate
 from node.install.package import PackagePlan, open_package
 from node.install.planning import PlanOptions, plan_install
 from node.install.steps import StepEvent
 from node.install.store import Collected, Committed, Store
 from node.install.verify import Verification
+from node.keys import node_key
 from node.service import Service
 from protocol.errors import NotFoundError, OoderError
 from protocol.install.model import Installed
@@ -51,7 +54,11 @@ class Engine:
     @cached_property
     def fetcher(self) -> Fetcher:
         """Brings bytes from any location with the right digest."""
-        return Fetcher(self.deliverers, self.store.has, offline=self.service.config.settings.offline)
+        return self._fetcher({})
+
+    def _fetcher(self, more: Mapping[str, Deliverer]) -> Fetcher:
+        offline = self.service.config.settings.offline
+        return Fetcher({**self.deliverers, **more}, self.store.has, offline=offline)
 
     # --- Plans -----------------------------------------------------------------------------------------------------
     def plan(
@@ -63,6 +70,15 @@ class Engine:
         if package is not None:
             return self._plan_package(package, options)
         return plan_install(self.service, parse_ref(target), options, installed=self.store.current(), lock=lock)
+
+    def export(self, target: str, path: Path) -> tuple[int, int]:
+        """Write what is installed as `target` into a signed bundle; (items, bytes). Raises what `write_bundle` raises."""
+        return write_bundle(self.store, parse_ref(target), node_key(self.service.paths), path, self.service.now())
+
+    def plan_import(self, path: Path, keys: Collection[str]) -> tuple[InstallPlan, Mapping[str, Deliverer]]:
+        """What importing a bundle would do, and who brings its bytes. Raises what `read_bundle` and `plan_import` raise."""
+        bundle = read_bundle(path, self.service.now())
+        return plan_import(bundle, self.service, self.store.current(), keys), deliverers(bundle)
 
     def _plan_package(self, package: PackagePlan, options: PlanOptions) -> InstallPlan:
         return package.plan(self.service, self.store.current(), options)
@@ -84,9 +100,12 @@ class Engine:
         return found
 
     # --- Changes ---------------------------------------------------------------------------------------------------
-    async def install(self, plan: InstallPlan, agreed: Collection[Question], tell: Tell) -> Outcome:
-        """Carry out a plan. See `Installer.install`."""
-        installer = Installer(self.store, self.fetcher, self.service.now, self._agents)
+    async def install(
+        self, plan: InstallPlan, agreed: Collection[Question], tell: Tell, more: Mapping[str, Deliverer] | None = None
+    ) -> Outcome:
+        """Carry out a plan; `more` are deliverers beside the usual ones. See `Installer.install`."""
+        fetcher = self.fetcher if more is None else self._fetcher(more)
+        installer = Installer(self.store, fetcher, self.service.now, self._agents)
         try:
             outcome = await installer.install(plan, agreed, self._logged(tell))
         except OoderError as error:

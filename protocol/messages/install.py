@@ -220,4 +220,26 @@ _STORE = {
     ),
 }
 
-MESSAGES: dict[str, Message] = {**_PIPELINE, **_UNPACK, **_INSTALL, **_STORE}
+_BUNDLE = {
+    "bundle.malformed": Message(
+        "this bundle is damaged or no bundle of this program: {reason}",
+        "此离线包已损坏，或不是本程序的离线包：{reason}",
+        "Bring it over again, and compare: sha256sum FILE",
+        "请重新传输并比较：sha256sum 文件",
+    ),
+    "bundle.changed": Message(
+        "{member} of the bundle is not what was signed",
+        "离线包中的 {member} 与签名不符",
+        "Bring it over again; if it stays so, somebody changed it.",
+        "请重新传输；若仍如此，说明有人改动过。",
+    ),
+    "bundle.unknown_key": Message(
+        "{path} is signed by a key this node does not know: {key}",
+        "{path} 由未知密钥签名：{key}",
+        "Compare it with the person who made the bundle (their: ooder export shows it), then: ooder import FILE --key {key}",
+        "请与制作者核对该指纹（对方 ooder export 会显示），然后：ooder import 文件 --key {key}",
+    ),
+    "bundle.revoked_key": Message("the key of this bundle was revoked: {key}", "此离线包的密钥已被吊销：{key}"),
+}
+
+MESSAGES: dict[str, Message] = {**_PIPELINE, **_UNPACK, **_INSTALL, **_STORE, **_BUNDLE}
