@@ -5,26 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from node import registry
 from node.config import Config
+from node.lan import Lan
 from node.paths import Paths
+from protocol.lan_admission import Floor
+from protocol.lan_events import Offer
+from protocol.lan_extension import Seal
 from sources.base import DiscoveryProvider
 from sources.ports import Clock, Context, Places
 
 if TYPE_CHECKING:
     from node.cache_memory import CacheMemory
+    from node.io.datagrams import LanSockets
     from node.io.files import RealFolders
     from node.io.git import GitMirrors
+    from node.io.mdns import ZeroconfMdns
     from sources.ports import GitBounds
 
 
 class NodePorts:
     """Everything a source may need of the world; each port is made when it is first asked for."""
 
-    def __init__(self, paths: Paths, places: Places, clock: Clock) -> None:
+    def __init__(self, paths: Paths, places: Places, clock: Clock, name: str = "") -> None:
         self._paths = paths
+        self.lan = Lan(paths, clock, name)
+        self.kept: dict[str, tuple[object, DiscoveryProvider]] = {}
         self.context = Context(clock=clock, places=places, home=paths.home, random=SystemRandom())
 
     @cached_property
@@ -44,7 +52,49 @@ class NodePorts:
 
         return GitMirrors(self._paths.mirrors, bounds)
 
+    def lan_sockets(self, port: int, only: Sequence[str], ears: Sequence[int]) -> LanSockets:
+        from node.io.datagrams import LanSockets
+
+        return LanSockets(port, only=only, ears=ears)
+
+    def mdns(self, only: Sequence[str]) -> ZeroconfMdns:
+        from node.io.mdns import ZeroconfMdns
+
+        return ZeroconfMdns(only)
+
+    def lan_seal(self) -> tuple[Seal, str]:
+        return self.lan.seal()
+
+    def lan_offer(self) -> Offer:
+        return self.lan.offer()
+
+    def lan_memory(self) -> tuple[Mapping[str, Floor], Sequence[tuple[str, int]]]:
+        return self.lan.memory()
+
+
+LAN = ("udp_broadcast", "mdns_dns_sd")
+"""Sources that keep one provider: it listens, and what is asked in between is asked by the one that listens."""
+
 
 def make_providers(config: Config, names: Sequence[str], ports: NodePorts) -> Mapping[str, DiscoveryProvider]:
     """Build the named sources. Raises UsageError when one's section of the settings does not hold."""
-    return {name: registry.load(name).make(config.sources[name], ports) for name in names}
+    made: dict[str, Any] = {}
+    for name in names:
+        section = config.sources[name]
+        before, provider = ports.kept.get(name, (None, None))
+        if provider is None or before != section:
+            provider = registry.load(name).make(section, ports)
+            if name in LAN:
+                ports.kept[name] = section, provider
+        made[name] = provider
+    _introduce(made, ports)
+    return made
+
+
+def _introduce(made: Mapping[str, Any], ports: NodePorts) -> None:
+    """The two sources of the local network help each other: who is seen by mDNS is asked by the beacon."""
+    beacon, services = (made.get(name) for name in LAN)
+    if beacon is not None:
+        ports.lan.attach(beacon)
+    if beacon is not None and services is not None:
+        services.on_address = beacon.ask_at

@@ -84,6 +84,9 @@ class Settings(Section):
     """All settings but the sources' own."""
 
     scope: Scope = Field(default=Scope.PERSONAL, description="which sources are asked, and what counts most")
+    name: str = Field(
+        default="", max_length=200, description="what other devices call this node; empty: the name of this host"
+    )
     offline: bool = Field(default=False, description="answer from the cache only")
     scopes: dict[Scope, ScopeSettings] = Field(default_factory=dict, description="your own version of a scope")
     trust: TrustSettings = TrustSettings()

@@ -17,11 +17,14 @@ from node.aggregator import Aggregator
 from node.app import make_providers
 from node.config import Config
 from node.events import Change
+from node.lan import Lan
 from node.scene.agents import Told
 from node.scene.host import host_scenes
 from node.service import Service, state_change
 from node.supervisor import SearchEvent, Supervisor
 from protocol.errors import ConflictError, OoderError, StorageError
+
+REMEMBER_SECONDS = 30.0
 
 
 class Daemon:
@@ -79,6 +82,7 @@ class Daemon:
                 group.create_task(aggregator.run()),
                 group.create_task(self._listen(aggregator)),
                 group.create_task(self._look()),
+                group.create_task(self._remember()),
                 group.create_task(self._host(lambda event, ref: aggregator.note(Change(event, ref)))),
             ]
             await self._stop.wait()
@@ -110,6 +114,22 @@ class Daemon:
                 task = group.create_task(supervisor.run())
                 await self._reloaded.wait()
                 task.cancel()
+
+    async def _remember(self) -> None:
+        """What was learned of the local network outlives a restart, also after a crash."""
+        lan = self._service.ports.lan
+        try:
+            while True:
+                await asyncio.sleep(REMEMBER_SECONDS)
+                self._keep(lan)
+        finally:
+            self._keep(lan)
+
+    def _keep(self, lan: Lan) -> None:
+        try:
+            lan.keep()
+        except OoderError as error:
+            self._failed(error)
 
     async def _host(self, told: Told) -> None:
         """Installed scenes run in here; a store that cannot be read costs only them."""

@@ -41,6 +41,11 @@ class Paths:
         return self.home / "node.key"
 
     @property
+    def lan_memory(self) -> Path:
+        """What is remembered of the local network (see `node.lan`)."""
+        return self.home / "lan.json"
+
+    @property
     def cache(self) -> Path:
         return self.home / "cache"
 

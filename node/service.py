@@ -126,7 +126,7 @@ class Service:
     @cached_property
     def ports(self) -> NodePorts:
         """What sources need of the world."""
-        return NodePorts(self.paths, self.index, self._clock)
+        return NodePorts(self.paths, self.index, self._clock, self.config.settings.name)
 
     # --- Asking ----------------------------------------------------------------------------------------------------
     def search(self, query: Query) -> Answer:

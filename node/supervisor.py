@@ -175,7 +175,7 @@ class Supervisor:
             seconds = self._clock.loop() - began
             light = Light.SLOW if seconds > self._slow_after else Light.ONLINE
             now = self._clock.wall()
-            state = SourceState(name, light, now, now, 0.0, len(seen), seconds)
+            state = _remarked(SourceState(name, light, now, now, 0.0, len(seen), seconds), self._providers[name])
         except Exception as error:  # noqa: BLE001 - shown as this source's light, costs no other source
             if isinstance(error, TimeoutError):
                 error = UnavailableError("source.timed_out", source=name, seconds=round(self._deadline, 1))
@@ -187,6 +187,14 @@ class Supervisor:
                 places=len(seen),
             )
         tell(Finished(name, self._change(state), problems))
+
+
+def _remarked(state: SourceState, provider: DiscoveryProvider) -> SourceState:
+    """With the reason why the source works only half, when it says so (an optional method `remark`)."""
+    remark: OoderError | None = getattr(provider, "remark", lambda: None)()
+    if remark is None:
+        return state
+    return replace(state, light=Light.SLOW, code=remark.code, reason=remark.text(), next_step=remark.next_step())
 
 
 def _retry_after(error: BaseException) -> float:

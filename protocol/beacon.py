@@ -21,13 +21,14 @@ judged for 5 s, and the network is asked anew.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from protocol import limits
 from protocol.announce import Heard
 from protocol.dialects import Foreign
 from protocol.lan_admission import Admission, Admitted, Floor, Refusal
 from protocol.lan_events import (
+    EVENT_OF,
     BeaconConfig,
     Chance,
     CloneSeen,
@@ -37,11 +38,7 @@ from protocol.lan_events import (
     MessageHeard,
     Offer,
     Outgoing,
-    PeerAppeared,
-    PeerChanged,
-    PeerHeard,
     PeerLeft,
-    PeerReturned,
     PeerSuspected,
     Woke,
 )
@@ -60,17 +57,12 @@ GRACE = 5.0  # seconds after waking in which nobody is judged
 DEAF = 0.05  # seconds after waking in which the queue is not believed
 MANY_LOST = 4
 NEWCOMERS_AT_ONCE = 8
-_EVENT: dict[Change, Callable[[Peer], Event]] = {
-    Change.APPEARED: PeerAppeared,
-    Change.RETURNED: PeerReturned,
-    Change.CHANGED: PeerChanged,
-    Change.SAME: PeerHeard,
-}
 
 
 class Beacon:
     """One node's voice and ear. `key` is the fingerprint `seal` signs with, `instance` eight random bytes of this start,
     `floors` and `remembered` (ip, port) are what the node knew when it stopped. `now` is loop time, `wall` seconds since 1970.
+    While `quiet` it only asks, unsigned, and appears to nobody.
     """
 
     def __init__(
@@ -86,11 +78,12 @@ class Beacon:
         wall: float,
         floors: Mapping[str, Floor] | None = None,
         remembered: Sequence[tuple[str, int]] = (),
+        quiet: bool = False,
     ) -> None:
         self._config, self._key, self._chance = config, key, chance
         self._started, self._wall_offset, self._last_tick = int(wall * 1000), wall - now, now
         self.peers = PeerTable()
-        self._voice = Voice(offer, seal, instance)
+        self._voice = Voice(offer, seal, instance, quiet=quiet)
         self._door = Admission(seal, self._knows, now, floors)
         self._schedule = Schedule()
         self._events: deque[Event] = deque(maxlen=limits.LAN_EVENTS)
@@ -140,6 +133,11 @@ class Beacon:
         return max(base, self._config.per_peer * len(self.peers) * base / self._config.interval)
 
     # --- in ----------------------------------------------------------------------------------------------------------
+
+    def speak_up(self, now: float) -> None:
+        """Stop being quiet: say who is here."""
+        self._voice.quiet = False
+        self._burst(now)
 
     def offer(self, offer: Offer, now: float) -> None:
         """This node offers something else now; said at once, at most once a second."""
@@ -302,7 +300,7 @@ class Beacon:
         if change is Change.REFUSED or peer is None:
             self._door.refuse(Refusal.NO_ROOM, said.addresses[0].ip, now)
             return change, None
-        self._events.append(_EVENT[change](peer))
+        self._events.append(EVENT_OF[change](peer))
         return change, peer
 
     def _hear_unsigned(self, heard: Heard, address: Address, size: int, now: float) -> None:
@@ -326,7 +324,7 @@ class Beacon:
         return None
 
     def _hear_own_key(self, extension: Extension, address: Address, now: float) -> None:
-        if extension.instance == self._voice.instance or extension.issued < self._started:
+        if self._voice.quiet or extension.instance == self._voice.instance or extension.issued < self._started:
             return self._door.refuse(Refusal.OWN_ECHO, address.ip, now)
         if now - self._own_clone >= CLONE_AGAIN:
             self._own_clone = now

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocol import limits
+from protocol.identity import FINGERPRINT_CHARS
 from protocol.lan_text import decode_field
 
 SERVICE: Final = "_ooder._tcp.local."
@@ -23,7 +24,7 @@ _FORBIDDEN = tuple(ipaddress.ip_network(each) for each in ("169.254.169.254/32",
 
 @dataclass(frozen=True, slots=True)
 class Txt:
-    """The content of a TXT record. `count` and `catalogue` (hex) describe the catalogue, `key` begins a fingerprint."""
+    """The content of a TXT record. `count` and `catalogue` (hex) describe the catalogue, `key` is a fingerprint."""
 
     agent_id: str
     name: str = ""
@@ -62,7 +63,7 @@ def encode_txt(txt: Txt) -> dict[str, bytes]:
         "kind": txt.kind,
         "cat": txt.catalogue[:16],
         "n": str(txt.count) if txt.count else "",
-        "pk": txt.key[:16],
+        "pk": txt.key[:FINGERPRINT_CHARS],
         "status": txt.status,
         "userId": cut_bytes(txt.user_id, 32),
         "name": cut_bytes(txt.name, 63),

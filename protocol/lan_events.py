@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from protocol.dialects import Foreign
 from protocol.lan_text import Message
-from protocol.peers import Address, Peer
+from protocol.peers import Address, Change, Peer
 
 PORT = 48888
 
@@ -39,7 +40,7 @@ class BeaconConfig:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What this node says about itself. `digest` and `count` describe its catalogue."""
+    """What this node says about itself. `digest` and `count` describe its catalogue, `key` is its fingerprint."""
 
     agent_id: str
     name: str = ""
@@ -52,6 +53,7 @@ class Offer:
     dht_port: int = 0
     digest: bytes = b""
     count: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +161,11 @@ Event = (
     | ForeignHeard
     | Woke
 )
+
+EVENT_OF: Mapping[Change, Callable[[Peer], Event]] = {
+    Change.APPEARED: PeerAppeared,
+    Change.RETURNED: PeerReturned,
+    Change.CHANGED: PeerChanged,
+    Change.SAME: PeerHeard,
+}
+"""What hearing a peer means to those who listen."""

@@ -21,17 +21,20 @@ class Moment:
 
 
 class Voice:
-    """Signs and numbers what is said. `offer` may be replaced at any time."""
+    """Signs and numbers what is said. `offer` may be replaced at any time. While `quiet`, only questions are said, and not
+    signed, so that nobody takes somebody who just asks for a neighbour."""
 
-    def __init__(self, offer: Offer, seal: Seal, instance: bytes) -> None:
-        self.offer, self.instance = offer, instance
+    def __init__(self, offer: Offer, seal: Seal, instance: bytes, *, quiet: bool = False) -> None:
+        self.offer, self.instance, self.quiet = offer, instance, quiet
         self._seal, self._seq = seal, 0
 
     def announce(self, moment: Moment) -> bytes | None:
         return self.message(self._describe(AgentAnnounce, moment), moment)
 
-    def announce_raw(self, moment: Moment) -> bytes:
+    def announce_raw(self, moment: Moment) -> bytes | None:
         """The documented raw text, unsigned. It kills Java receivers."""
+        if self.quiet:
+            return None
         return encode_text(self._describe(AgentAnnounce, moment)).encode()[: limits.DATAGRAM_SENT]
 
     def answer(self, moment: Moment, nonce: bytes, room: int) -> bytes | None:
@@ -39,14 +42,17 @@ class Voice:
         described = self._describe(DiscoveryResponse, moment)
         room = min(room, limits.DATAGRAM_SENT)
         signed = self.message(described, moment, nonce=nonce, limit=room)
-        return signed or compose(DiscoveryResponse(self.offer.agent_id), None, self._seal, room)
+        if signed or self.quiet:
+            return signed
+        return compose(DiscoveryResponse(self.offer.agent_id), None, self._seal, room)
 
     def request(self, moment: Moment, nonce: bytes, *, probe: bool, padded: bool) -> bytes | None:
         """A question, padded so that the answer of a stranger need not be longer."""
         request = DiscoveryRequest(self.offer.agent_id, nonce=nonce.hex(), timestamp=moment.wall)
-        return self.message(
-            request, moment, flags=Flag.PROBE if probe else 0, pad_to=limits.DATAGRAM_SENT if padded else 0
-        )
+        pad_to = limits.DATAGRAM_SENT if padded or self.quiet else 0
+        if self.quiet:
+            return compose(request, None, self._seal, pad_to=pad_to)
+        return self.message(request, moment, flags=Flag.PROBE if probe else 0, pad_to=pad_to)
 
     def goodbye(self, moment: Moment) -> bytes | None:
         described = replace(self._describe(AgentAnnounce, moment), status="offline", capabilities=(), scenes=())
@@ -62,7 +68,9 @@ class Voice:
         limit: int = limits.DATAGRAM_SENT,
         pad_to: int = 0,
     ) -> bytes | None:
-        """Any message with our extension; None when it does not fit."""
+        """Any message with our extension; None when it does not fit, or while quiet."""
+        if self.quiet:
+            return None
         self._seq += 1
         mine = self.offer
         extension = Extension(

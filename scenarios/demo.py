@@ -66,7 +66,9 @@ def set_the_stage(stage: Stage) -> None:
     stage.home.mkdir(mode=0o700)
     (stage.home / "config.yaml").write_text(
         "# The demo reads a repository on this disk; by default only https is allowed.\n"
-        "sources:\n  git_repository:\n    allow: [https, file]\n",
+        "# It also speaks to nobody but this machine: the local network is its loopback.\n"
+        "sources:\n  git_repository:\n    allow: [https, file]\n"
+        "  udp_broadcast:\n    interfaces: [lo]\n  mdns_dns_sd:\n    interfaces: [lo]\n",
         "utf-8",
     )
 

@@ -26,6 +26,7 @@ from protocol.dnssd import (
     instance_label,
     plausible_addresses,
 )
+from protocol.identity import AGENT_CHARS, FINGERPRINT_CHARS
 from protocol.items import Channel, Evidence, Item, Json, Provided, Reading, Sighting, Standing, Survey
 from protocol.lan_events import Interface, Offer
 from protocol.query import Query
@@ -104,6 +105,7 @@ def published(offer: Offer) -> Published:
         offer.scenes,
         offer.user_id,
         offer.status,
+        key=offer.key,
         catalogue=offer.digest.hex(),
         count=offer.count,
     )
@@ -123,6 +125,7 @@ class Provider:
     def __init__(self, config: Config, ports: Ports) -> None:
         self._config, self._ports, self._context = config, ports, ports.context
         self._mdns: Mdns | None = None
+        self._turn = asyncio.Lock()
         self._services: OrderedDict[str, Found] = OrderedDict()
         self._emits: list[Emit] = []
         self._news: Bucket | None = None
@@ -143,7 +146,7 @@ class Provider:
         clock = self._context.clock
         for service in list(self._services.values()):
             self._tell(service, [emit])
-        if self._mdns is None:
+        if not self._turn.locked():
             self._emits.append(emit)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -166,14 +169,15 @@ class Provider:
     # --- Private steps -----------------------------------------------------------------------------------------------
 
     async def _browse(self, *, publish: bool) -> None:
-        self._mdns = mdns = self._ports.mdns(self._config.interfaces)
-        rate = limits.SERVICES_PER_MINUTE / 60
-        self._news = Bucket(rate, limits.SERVICES_PER_MINUTE, self._context.clock.loop())
-        offered = published(self._ports.lan_offer()) if publish else None
-        try:
-            await mdns.run(offered, (SERVICE, SKILL_SERVICE), self._found, self._lost)
-        finally:
-            self._mdns = None
+        async with self._turn:
+            self._mdns = mdns = self._ports.mdns(self._config.interfaces)
+            rate = limits.SERVICES_PER_MINUTE / 60
+            self._news = Bucket(rate, limits.SERVICES_PER_MINUTE, self._context.clock.loop())
+            offered = published(self._ports.lan_offer()) if publish else None
+            try:
+                await mdns.run(offered, (SERVICE, SKILL_SERVICE), self._found, self._lost)
+            finally:
+                self._mdns = None
 
     def _found(self, service: Found) -> None:
         """A service was found or changed. Bounded: 1,024 services, 256 new ones per minute, the oldest forgotten."""
@@ -222,9 +226,11 @@ def service_reading(service: Found, addresses: Sequence[str], wall: float) -> Re
     host = f"[{address}]" if ":" in address else address
     location = f"http://{host}:{service.port}/" if address and service.port else ""
     evidence = Evidence(Channel.HEARSAY)
+    # An agent id made from the key it claims can belong to nobody else: hearsay about that key's agent, not another one's claim.
+    its_own = len(txt.key) == FINGERPRINT_CHARS and txt.agent_id == f"node-{txt.key[:AGENT_CHARS].lower()}"
+    principal = f"key:{txt.key}" if its_own else f"lan:{address or 'unknown'}"
 
     def sight(item: Item, standing: Standing) -> Sighting:
-        principal = f"lan:{address or 'unknown'}"
         return Sighting(item, SOURCE, ORIGIN, txt.agent_id, location, principal, evidence, wall, standing=standing)
 
     kind = Kind.SKILL if service.type == SKILL_SERVICE else Kind.AGENT

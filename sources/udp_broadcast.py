@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from protocol.beacon import Beacon
+from protocol.errors import UnavailableError
 from protocol.items import Survey
 from protocol.lan_admission import Floor
 from protocol.lan_events import (
@@ -115,18 +116,31 @@ class Provider:
         self._emits: list[Emit] = []
         self._timer: asyncio.TimerHandle | None = None
         self._newest = self._due = 0.0
+        self._speaks = False
         self.beacon: Beacon | None = None
         self.on_event: Callable[[Event], None] = lambda event: None
 
     async def run(self, emit: Emit) -> None:
         """Announce and listen until cancelled, then say goodbye."""
-        async with self._session(emit):
-            await asyncio.Event().wait()
+        self._speaks = True
+        try:
+            async with self._session(emit) as beacon:
+                beacon.speak_up(self._context.clock.loop())
+                self._pump()
+                await asyncio.Event().wait()
+        finally:
+            self._speaks = False
 
     async def search(self, query: Query, emit: Emit) -> None:
-        """Ask everybody, report as answers come, and end when nobody new was heard for a moment."""
+        """Ask everybody, report as answers come, and end when nobody new was heard for a moment.
+
+        Beside `run` the question is the running node's; alone it is asked without saying who asks. Raises UnavailableError
+        `lan.no_interface`.
+        """
         clock = self._context.clock
         async with self._session(emit) as beacon:
+            if self.problem == "lan.no_interface":
+                raise UnavailableError(self.problem)
             beacon.watch(self._config.wait_s, clock.loop())
             self._pump()
             wall = clock.wall()
@@ -174,6 +188,10 @@ class Provider:
         """A stable code when only half of it works (`lan.port_taken`), else ""."""
         return self._sockets.problem
 
+    def remark(self) -> UnavailableError | None:
+        """The same as an error, for the light."""
+        return UnavailableError(self.problem, port=self._config.port) if self.problem else None
+
     # --- Private steps -----------------------------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -202,6 +220,7 @@ class Provider:
             wall=clock.wall(),
             floors=floors,
             remembered=remembered,
+            quiet=not self._speaks,
         )
         self._sockets.open(self)
         return beacon

@@ -1,0 +1,165 @@
+"""What this node is on the local network: its key, what it offers, whom it heard, and what of that outlives a restart.
+
+Both sources of the local network ask here (`NodePorts`), and everybody who wants to know about peers reads here. Memory lies in
+`OODER_HOME/lan.json`: the newest sequence numbers by key, so that no recording is believed after a restart, and where peers
+were last heard, so that they are asked there first.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from node.io.atomic import write_file
+from node.keys import node_key
+from node.paths import Paths
+from protocol import limits
+from protocol.errors import StorageError
+from protocol.lan_admission import Floor
+from protocol.lan_events import PORT, CloneSeen, Event, Offer, PeerLeft
+from protocol.peers import Peer
+from sources.ports import Clock
+
+if TYPE_CHECKING:
+    from protocol.lan_seal import KeySeal
+    from sources.udp_broadcast import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A peer as last heard; `at` is wall seconds."""
+
+    peer: Peer
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the ledger of shares lets this node announce."""
+
+    capabilities: tuple[str, ...] = ()
+    scenes: tuple[str, ...] = ()
+    digest: bytes = b""
+    count: int = 0
+
+
+class Lan:
+    """One per home. `shared` tells what may be announced."""
+
+    def __init__(self, paths: Paths, clock: Clock, name: str = "") -> None:
+        self._paths, self._clock = paths, clock
+        self._name = name or socket.gethostname().partition(".")[0][: limits.NAME_CHARS]
+        self._seal: KeySeal | None = None
+        self.shared: Callable[[], Shared] = Shared
+        self.tcp_port = 0
+        self.provider: Provider | None = None
+        self.known: OrderedDict[str, Known] = OrderedDict()
+        self.clones: deque[tuple[float, CloneSeen]] = deque(maxlen=32)
+        self.listeners: list[Callable[[Event], None]] = []
+        self._floors: Mapping[str, Floor] = {}
+
+    # --- What the sources ask ----------------------------------------------------------------------------------------
+    def seal(self) -> tuple[KeySeal, str]:
+        """This node's key as a seal, and its fingerprint. Raises StorageError as `node_key` does."""
+        from protocol.lan_seal import KeySeal
+
+        self._seal = self._seal or KeySeal(node_key(self._paths))
+        return self._seal, self._seal.key
+
+    def offer(self) -> Offer:
+        """What this node says about itself: its name, and what the user chose to share."""
+        seal, key = self.seal()
+        shared = self.shared()
+        return Offer(
+            seal.agent_id(key),
+            self._name,
+            device_name=self._name,
+            capabilities=shared.capabilities,
+            scenes=shared.scenes,
+            tcp_port=self.tcp_port,
+            digest=shared.digest,
+            count=shared.count,
+            key=key,
+        )
+
+    def memory(self) -> tuple[Mapping[str, Floor], Sequence[tuple[str, int]]]:
+        """Floors and addresses of the last run; nothing when the file is not there or damaged."""
+        saved = self._read()
+        floors: dict[str, Floor] = {}
+        addresses: dict[tuple[str, int], None] = {}
+        for key, entry in list(saved.get("floors", {}).items())[: limits.FLOORS]:
+            try:
+                floors[key] = Floor(bytes.fromhex(entry[0]), int(entry[1]), int(entry[2]))
+            except (TypeError, ValueError, LookupError):
+                continue
+        for row in list(saved.get("peers", []))[: limits.LOST_PEERS]:
+            if isinstance(row, dict) and isinstance(row.get("ip"), str):
+                addresses[row["ip"], PORT] = None
+        return floors, tuple(addresses)
+
+    # --- What is heard -----------------------------------------------------------------------------------------------
+    def attach(self, provider: Provider) -> None:
+        """Follow what this source hears."""
+        self.provider = provider
+        provider.on_event = self._hear
+
+    def _hear(self, event: Event) -> None:
+        now = self._clock.wall()
+        peer = getattr(event, "peer", None)
+        if isinstance(peer, Peer):
+            heard = self.known[peer.row].at if isinstance(event, PeerLeft) and peer.row in self.known else now
+            self.known[peer.row] = Known(peer, heard)
+            self.known.move_to_end(peer.row)
+            while len(self.known) > limits.PEERS + limits.LOST_PEERS:
+                self.known.popitem(last=False)
+        elif isinstance(event, CloneSeen):
+            self.clones.append((now, event))
+        for listener in self.listeners:
+            listener(event)
+
+    def changed(self) -> None:
+        """What this node offers changed: say so."""
+        if self.provider is not None:
+            self.provider.offer()
+
+    def keep(self) -> None:
+        """Write down what must outlive this process. Raises StorageError."""
+        if self.provider is not None and self.provider.beacon is not None:
+            self._floors = self.provider.beacon.floors
+        if not self._floors and not self.known:
+            return
+        peers = [
+            {
+                "key": known.peer.key,
+                "agent_id": known.peer.agent_id,
+                "name": known.peer.name,
+                "ip": known.peer.addresses[0].ip,
+                "at": round(known.at, 3),
+                "state": str(known.peer.state),
+                "reason": known.peer.reason,
+            }
+            for known in self.known.values()
+            if known.peer.key and known.peer.addresses
+        ][-limits.LOST_PEERS :]
+        floors = {key: [floor.instance.hex(), floor.seq, floor.issued] for key, floor in self._floors.items()}
+        data = json.dumps({"floors": floors, "peers": peers}).encode()
+        try:
+            write_file(self._paths.lan_memory, data)
+        except OSError as error:
+            path = str(self._paths.lan_memory)
+            raise StorageError("home.unwritable", path=path, reason=error.strerror or str(error)) from error
+
+    def remembered(self) -> list[dict[str, Any]]:
+        """Peers of earlier runs, as `keep` wrote them."""
+        return [row for row in self._read().get("peers", []) if isinstance(row, dict)]
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            saved = json.loads(self._paths.lan_memory.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return saved if isinstance(saved, dict) else {}
