@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocol import limits
@@ -29,6 +29,7 @@ def test_a_record_comes_back() -> None:
     assert next(iter(pairs)) == "txtvers" and decode_txt(as_bytes(pairs)) == txt
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=300), st.lists(st.text(max_size=80), max_size=200), st.text(max_size=300))
 def test_a_record_is_never_too_long_and_no_character_is_cut(name: str, capabilities: list[str], user: str) -> None:
     pairs = encode_txt(
