@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from node.api.hub import Hub
 
-Send = Callable[[bytes], Awaitable[None]]
+LOOK_SECONDS = 1.0  # between looks whether a quiet listener is still there
 
 
 @contextmanager
@@ -38,9 +38,11 @@ def listening(hub: Hub) -> Iterator[None]:
         hub.leave()
 
 
-async def told(hub: Hub, since: int | None) -> AsyncIterator[list[Ready]]:
-    """What one listener is told, for ever; an empty list is a sign of life."""
+async def told(hub: Hub, since: int | None, is_there: Callable[[], bool]) -> AsyncIterator[list[Ready]]:
+    """What one listener is told, until the node stops or the listener goes; an empty list is a sign of life."""
     position = 0 if since is None else since
+    quiet = 0.0
+    step = min(LOOK_SECONDS, limits.API_KEEP_ALIVE_SECONDS)
     if since is None:
         first = await hub.snapshot()
         position = first.n
@@ -58,7 +60,12 @@ async def told(hub: Hub, since: int | None) -> AsyncIterator[list[Ready]]:
             position = batch.position
         elif batch.position < position:
             position = batch.position
-        elif not await is_set_within(pulse, limits.API_KEEP_ALIVE_SECONDS):
+        elif await is_set_within(pulse, step):
+            quiet = 0.0
+        elif not is_there():
+            return
+        elif (quiet := quiet + step) >= limits.API_KEEP_ALIVE_SECONDS:
+            quiet = 0.0
             yield []
 
 
@@ -73,12 +80,16 @@ async def serve_events(request: web.Request, hub: Hub, since: int | None) -> web
         await response.prepare(request)
         with suppress(ConnectionError, TimeoutError):
             await _within(response.write(b"retry: 1000\n\n"))
-            async for events in told(hub, since):
+            async for events in told(hub, since, lambda: _is_there(request)):
                 data = b"".join(one.sse for one in events) if events else b": still here\n\n"
                 await _within(response.write(data))
     if request.transport is not None:
         request.transport.abort()
     return response
+
+
+def _is_there(request: web.Request) -> bool:
+    return request.transport is not None and not request.transport.is_closing()
 
 
 async def serve_socket(request: web.Request, hub: Hub, since: int | None) -> web.StreamResponse:
@@ -99,7 +110,7 @@ async def serve_socket(request: web.Request, hub: Hub, since: int | None) -> web
 
 async def _send(socket: web.WebSocketResponse, hub: Hub, since: int | None) -> None:
     with suppress(ConnectionError, TimeoutError):
-        async for events in told(hub, since):
+        async for events in told(hub, since, lambda: not socket.closed):
             for one in events:
                 await _within(socket.send_str(one.json.decode()))
     await socket.close()
