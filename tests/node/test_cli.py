@@ -60,7 +60,7 @@ def test_first_run_without_anything_is_useful(ooder: Ooder, tmp_path: Path) -> N
 
 def test_the_main_job(ooder: Ooder, catalogue: Path) -> None:
     code, out, err = ooder("scan", str(catalogue))
-    assert code == 0 and out.startswith("6 scenes") and "2 unreadable" in err
+    assert code == 0 and out.startswith("7 scenes") and "2 unreadable" in err
     rows = data(ooder("search", "日报", "--json"))["items"]
     assert rows[0]["ref"] == "scene:daily-report" and rows[0]["trust"] == "personal"
     assert {row["ref"] for row in data(ooder("list", "-k", "scene", "--json"))["items"]} >= {"scene:onboarding"}
