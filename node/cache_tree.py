@@ -92,6 +92,24 @@ def clear_cache(cache: Path) -> int:
     return write_cache(cache, (), {}, 0.0).removed
 
 
+def remove_cache(cache: Path, ours: Iterable[str]) -> None:
+    """Remove the tree: what this node wrote into it and the folders `ours`. Files put there by anybody else stay where they are.
+
+    Raises StorageError.
+    """
+    if not cache.exists():
+        return
+    clear_cache(cache)
+    for name in (*ours, _STAGING):
+        shutil.rmtree(cache / name, ignore_errors=True)
+    for place in PLACES.values():
+        listing = cache / place.folder / place.listing
+        if _is_ours(listing):
+            listing.unlink(missing_ok=True)
+        _remove(cache / place.folder, ())
+    _remove(cache, (STATE,))
+
+
 class _Writer:
     """One write of the tree."""
 

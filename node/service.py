@@ -10,7 +10,6 @@ import asyncio
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +20,7 @@ from typing import Any
 from node.aggregator import Aggregator
 from node.app import NodePorts, make_providers
 from node.bodies import row_body
-from node.cache_tree import CacheRow, write_cache
+from node.cache_tree import CacheRow, remove_cache, write_cache
 from node.config import Config
 from node.detail import detail_of
 from node.events import Change, Event
@@ -277,11 +276,16 @@ class Service:
                     aggregator.tell(event.report)
                 tell(event)
 
-            async with asyncio.TaskGroup() as group:
-                writer = group.create_task(aggregator.run())
-                await supervisor.search(Query(), list(providers), hear)
-                await aggregator.settle()
-                writer.cancel()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    writer = group.create_task(aggregator.run())
+                    await supervisor.search(Query(), list(providers), hear)
+                    await aggregator.settle()
+                    writer.cancel()
+            except BaseExceptionGroup as group:
+                if (failed := group.subgroup(StorageError)) is None:
+                    raise
+                raise _first(failed) from group
             self._save_states(supervisor.states)
             changes = [event for event in self._events_after(before) if event.type.startswith("item.")]
             written = await asyncio.to_thread(self.write_cache) if changes or not self.paths.cache_state.exists() else 0
@@ -345,16 +349,23 @@ class Service:
                 )
         return parts
 
-    def clear_cache(self) -> tuple[int, int]:
-        """Remove cache tree, mirrors and index; returns files and bytes. Settings, pins and installed scenes stay."""
-        info = self.cache_info()
+    def clear_cache(self) -> tuple[int, int, int]:
+        """Remove what this node wrote into the cache, the mirrors and the index; returns files and bytes removed, files kept.
+
+        Files that somebody else put into the cache tree stay, and so do settings, pins and installed scenes. Raises StorageError.
+        """
+        before = self.cache_info()
         with self._scan_lock():
             self.close()
-            shutil.rmtree(self.paths.cache, ignore_errors=True)
+            remove_cache(self.paths.cache, (self.paths.mirrors.name,))
             for ending in ("", "-wal", "-shm"):
                 Path(f"{self.paths.index}{ending}").unlink(missing_ok=True)
             self.close()  # somebody may have opened the old file in between
-        return sum(int(str(part["files"])) for part in info), sum(int(str(part["bytes"])) for part in info)
+        after = self.cache_info()
+        files, size = (
+            sum(int(str(p[k])) for p in before) - sum(int(str(p[k])) for p in after) for k in ("files", "bytes")
+        )
+        return files, size, sum(int(str(part["files"])) for part in after)
 
     def running_node(self) -> int | None:
         """The process id of the node that serves this home, if one does."""
@@ -375,6 +386,15 @@ def _try_lock(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _first(group: BaseExceptionGroup[StorageError]) -> StorageError:
+    """The error inside, however deep."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    assert isinstance(found, StorageError)
+    return found
 
 
 def state_change(state: SourceState) -> Change:

@@ -36,8 +36,10 @@ def clear_cache(session: Session, yes: bool) -> None:
     """Remove the cache tree, the mirrors and the index. Settings, pins and installed scenes stay."""
     if not yes and session.screen.live:
         click.confirm(session.say("cache.sure", path=session.paths.cache), abort=True, err=True)
-    files, freed = session.service.clear_cache()
+    files, freed, kept = session.service.clear_cache()
     if session.screen.as_json:
-        session.screen.answer({"files": files, "bytes": freed})
-    else:
-        session.screen.data(session.say("cache.cleared", files=files, size=size(freed)))
+        session.screen.answer({"files": files, "bytes": freed, "kept": kept})
+        return
+    session.screen.data(session.say("cache.cleared", files=files, size=size(freed)))
+    if kept:
+        session.screen.talk(session.say("cache.kept", n=kept, path=session.paths.cache))

@@ -13,7 +13,7 @@ import click
 from node.cli.exit_codes import ExitCode, exit_code_of
 from node.cli.language import find_language
 from node.cli.screen import Screen
-from protocol.errors import OoderError, UsageError
+from protocol.errors import OoderError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("serve", "Start the node and keep the index true until stopped (the default command)."),
@@ -57,7 +57,11 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return None
+            if ctx.resilient_parsing:
+                return None
+            from node.cli.usage import unknown_command
+
+            raise unknown_command(cmd_name, COMMANDS)
         module = importlib.import_module(f"node.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
@@ -65,6 +69,14 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _say_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from node.version import GUIDE_VERSION, __version__
+
+        click.echo(f"ooder {__version__} (discovery source guide {GUIDE_VERSION})")
+        ctx.exit()
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,6 +88,9 @@ class Commands(click.Group):
 @click.option("--timeout", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Deadline of one source.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON (schema_version inside).")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="[env: NO_COLOR]")
+@click.option(
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="The version."
+)
 @click.option("-q", "--quiet", is_flag=True, help="No talk on stderr.")
 @click.option("-v", "--verbose", count=True, help="More talk; twice: tracebacks of defects.")
 @click.pass_context
@@ -142,14 +157,9 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.UsageError as error:
-        hint = f" ({error.ctx.command_path} --help)" if error.ctx else ""
-        screen.error(
-            UsageError(
-                "usage.bad_value",
-                name=getattr(error, "param_hint", None) or "ooder",
-                reason=error.format_message() + hint,
-            )
-        )
+        from node.cli.usage import read_usage_error
+
+        screen.error(read_usage_error(error))
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):
         from node.cli.sentences import SENTENCES

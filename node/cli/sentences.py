@@ -114,6 +114,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cache.sure": ("Remove everything in {path}, and the index?", "删除 {path} 中的全部内容以及索引？"),
     "status.gap": ("Older events are gone; take a fresh look first.", "更早的事件已不在；请先重新查看。"),
     "cache.cleared": ("Removed {files} files, {size}.", "已删除 {files} 个文件，共 {size}。"),
+    "cache.kept": (
+        "{n} files in {path} were not written by this node and stay.",
+        "{path} 中有 {n} 个文件不是由本节点写入的，予以保留。",
+    ),
     "config.good": ("The settings hold.", "设置有效。"),
     "config.bad": ("{n} problems in the settings", "设置中有 {n} 个问题"),
     "status.node": ("node running (pid {pid})", "节点运行中（pid {pid}）"),

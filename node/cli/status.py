@@ -64,7 +64,7 @@ def _overview(session: Session) -> None:
 
 def _problems(session: Session, limit: int) -> None:
     found = session.service.problems(limit)
-    findings = session.service.findings(limit)
+    findings = session.service.findings(limit, session.speaker.language)
     if session.screen.as_json:
         session.screen.answer(
             {"problems": [problem_body(row, session.speaker.language) for row in found], "findings": findings}

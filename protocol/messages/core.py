@@ -15,6 +15,20 @@ MESSAGES = {
         "'{text}' is not an id: 1 to 128 of A-Z a-z 0-9 . _ - and a letter or digit first",
         "“{text}”不是有效的标识：1 到 128 个 A-Z a-z 0-9 . _ -，并以字母或数字开头",
     ),
+    "usage.unknown_command": Message(
+        "there is no command '{name}'", "没有命令“{name}”", "Did you mean: {near}", "是否想输入：{near}"
+    ),
+    "usage.unknown_option": Message(
+        "'{command}' has no option {name}", "“{command}”没有选项 {name}", "Did you mean: {near}", "是否想输入：{near}"
+    ),
+    "usage.missing": Message("{name} is missing", "缺少 {name}", "See: {command} --help", "查看：{command} --help"),
+    "usage.too_many": Message(
+        "'{command}' does not know what to do with: {extra}",
+        "“{command}”不接受多余的参数：{extra}",
+        "See: {command} --help",
+        "查看：{command} --help",
+    ),
+    "usage.not_a_choice": Message("{name} must be one of: {choices}", "{name} 只能是：{choices}"),
     "usage.bad_value": Message("{name}: {reason}", "{name}：{reason}"),
     "item.unknown": Message(
         "nothing known here is called {ref}",

@@ -152,8 +152,11 @@ def test_settings_are_shown_with_their_origin_and_checked(ooder: Ooder, tmp_path
         (("scan", "https://user:secret@example.invalid/x.git"), 2, "config.invalid"),
         (("scan", "git://example.invalid/x.git"), 2, "config.invalid"),
         (("search", "x" * 3000), 2, "query.too_long"),
-        (("list", "--kind", "thing"), 2, "usage.bad_value"),
-        (("scn",), 2, "usage.bad_value"),
+        (("list", "--kind", "thing"), 2, "usage.not_a_choice"),
+        (("scn",), 2, "usage.unknown_command"),
+        (("search", "--limt", "3"), 2, "usage.unknown_option"),
+        (("show",), 2, "usage.missing"),
+        (("version", "extra"), 2, "usage.too_many"),
         (("sources", "enable", "nothing"), 2, "source.unknown"),
     ],
 )
@@ -185,6 +188,44 @@ def test_chinese_speakers_are_spoken_to_in_chinese(
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     assert "个场景" in ooder("scan", str(catalogue))[1]
     assert "没有名为" in ooder("show", "skill:nope")[2]
+
+
+def test_a_mistyped_command_line_is_answered_with_what_may_have_been_meant(
+    ooder: Ooder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "scan" in ooder("scn")[2].splitlines()[1]
+    assert "--limit" in ooder("search", "--limt", "3")[2]
+    monkeypatch.setenv("OODER_LANG", "zh")
+    assert "没有命令" in ooder("scn")[2]
+    assert "没有选项" in ooder("search", "--limt", "3")[2]
+    assert "缺少" in ooder("show")[2]
+    assert "只能是" in ooder("list", "--kind", "thing")[2]
+    assert ooder("-V")[:2] == ooder("version")[:2] == ooder("--version")[:2]
+
+
+def test_what_does_not_fit_together_is_told_in_chinese_too(
+    ooder: Ooder, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ooder("scan", str(catalogue))
+    english = data(ooder("status", "--problems", "--json"))["findings"]
+    monkeypatch.setenv("OODER_LANG", "zh")
+    chinese = data(ooder("status", "--problems", "--json"))["findings"]
+    assert [one["code"] for one in chinese] == [one["code"] for one in english]
+    assert all(not one["message"].isascii() for one in chinese)
+
+
+def test_clearing_the_cache_leaves_what_others_put_there(ooder: Ooder, catalogue: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "home" / "cache"
+    ooder("scan", str(catalogue))
+    mine = cache / "skills" / "by-hand" / "skill.yaml"
+    mine.parent.mkdir()
+    mine.write_text("id: by-hand\nname: By hand\nversion: 1.0.0\n", "utf-8")
+    assert len([path for path in cache.rglob("*") if path.is_file()]) > 50
+    code, _, err = ooder("cache", "clear", "--yes")
+    assert code == 0 and "1 files" in err
+    assert [path for path in cache.rglob("*") if path.is_file()] == [mine]
+    assert not (tmp_path / "home" / "index.db").exists()
+    assert ooder("scan")[0] == 0 and "skill:by-hand" in ooder("list")[1]
 
 
 def test_a_home_that_cannot_be_written_is_said(ooder: Ooder, tmp_path: Path) -> None:
