@@ -117,3 +117,14 @@ class Aggregator:
     async def changed(self) -> None:
         """Wait until the next batch that logged something (then ask the index for events since the last number seen)."""
         await self._changed.wait()
+
+
+def storage_failure(group: BaseExceptionGroup[BaseException]) -> StorageError | None:
+    """The disk's failure among what ended a group of tasks, however deep."""
+    found = group.subgroup(StorageError)
+    while found is not None:
+        inner = found.exceptions[0]
+        if not isinstance(inner, BaseExceptionGroup):
+            return inner
+        found = inner
+    return None

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from node.aggregator import Aggregator
+from node.aggregator import Aggregator, storage_failure
 from node.app import NodePorts, make_providers
 from node.bodies import row_body
 from node.cache_tree import CacheRow, remove_cache, write_cache
@@ -283,9 +283,7 @@ class Service:
                     await aggregator.settle()
                     writer.cancel()
             except BaseExceptionGroup as group:
-                if (failed := group.subgroup(StorageError)) is None:
-                    raise
-                raise _first(failed) from group
+                raise (storage_failure(group) or group) from None
             self._save_states(supervisor.states)
             changes = [event for event in self._events_after(before) if event.type.startswith("item.")]
             written = await asyncio.to_thread(self.write_cache) if changes or not self.paths.cache_state.exists() else 0
@@ -386,15 +384,6 @@ def _try_lock(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _first(group: BaseExceptionGroup[StorageError]) -> StorageError:
-    """The error inside, however deep."""
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    assert isinstance(found, StorageError)
-    return found
 
 
 def state_change(state: SourceState) -> Change:
