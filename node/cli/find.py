@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from node.cli.completing import RefType
 from node.cli.detail_page import print_detail
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
@@ -134,7 +135,7 @@ def say_offline(session: Session, offline: bool, newest: float) -> None:
 
 
 @click.command("show")
-@click.argument("ref")
+@click.argument("ref", type=RefType())
 @click.option("--why", is_flag=True, help="Explain the trust level and every conflict.")
 @common_options
 @click.pass_obj

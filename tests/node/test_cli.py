@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from node.cli.completing import refs_from
 from node.cli.main import COMMANDS, run
 from node.cli.screen import clip, width
 from node.cli.sentences import SENTENCES
@@ -201,6 +202,24 @@ def test_a_mistyped_command_line_is_answered_with_what_may_have_been_meant(
     assert "缺少" in ooder("show")[2]
     assert "只能是" in ooder("list", "--kind", "thing")[2]
     assert ooder("-V")[:2] == ooder("version")[:2] == ooder("--version")[:2]
+
+
+def test_names_are_completed_from_the_index(ooder: Ooder, catalogue: Path, tmp_path: Path) -> None:
+    index = tmp_path / "home" / "index.db"
+    assert refs_from(index, "skill:") == [] and not index.exists()
+    ooder("scan", str(catalogue))
+    assert ("scene:daily-report", "日报") in [(ref, name[:2]) for ref, name in refs_from(index, "scene:dai")]
+    assert [ref for ref, _ in refs_from(index, "skill-appr")][:1] == ["skill-approval"]
+    environment = {"COMP_WORDS": "ooder show scene:dai", "COMP_CWORD": "2", "_OODER_COMPLETE": "bash_complete"}
+    told = subprocess.run(
+        [sys.executable, "-m", "node"],
+        env={**os.environ, **environment, "OODER_HOME": str(tmp_path / "home")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert "scene:daily-report" in told.stdout, told.stderr
 
 
 def test_what_does_not_fit_together_is_told_in_chinese_too(
