@@ -158,9 +158,9 @@ async def cache_info(call: Call) -> dict[str, Any]:
 
 
 async def clear_cache(call: Call) -> dict[str, Any]:
-    """Remove cache tree, mirrors and index; the next scan fills them again."""
-    files, freed = await call.desk.read(call.desk.service.clear_cache)
-    return {"files": files, "bytes": freed}
+    """Remove what this node wrote into cache tree, mirrors and index; the next scan fills them again."""
+    files, freed, kept = await call.desk.read(call.desk.service.clear_cache)
+    return {"files": files, "bytes": freed, "kept": kept}
 
 
 async def version(call: Call) -> dict[str, Any]:
