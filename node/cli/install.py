@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from node.cli.configure import report_missing
 from node.cli.detail_page import size
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
@@ -120,6 +121,7 @@ def carry_out(
         session.screen.talk(session.say("install.interrupted"))
         ctx.exit(ExitCode.INTERRUPTED)
     report(session, outcome)
+    report_missing(session, outcome.generation, frozenset(item.release for item in outcome.changed))
     ctx.exit(ExitCode.PARTIAL if outcome.inactive else ExitCode.OK)
 
 

@@ -31,6 +31,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "verify": ("installed", "Every installed byte against its digest."),
     "export": ("bundles", "What is installed as one signed file, for machines without a network."),
     "import": ("bundles", "Install from a bundle, with the same checks as from anywhere."),
+    "configure": ("configure", "Settings and secrets of an installed skill, kept outside its package."),
+    "sbom": ("configure", "A CycloneDX 1.6 bill of materials of what is installed."),
     "gc": ("installed", "Remove what no kept generation needs."),
     "sources": ("sources", "The discovery sources: list, add, remove, enable, disable, test."),
     "status": ("status", "Lights, counts, problems and how fresh it all is."),

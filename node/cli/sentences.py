@@ -11,6 +11,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "There: ooder import FILE --key FINGERPRINT (no settings and no secrets are in it)",
         "在对方机器上：ooder import 文件 --key 指纹（不含任何设置与密钥）",
     ),
+    "configure.nothing": ("{skill} declares no settings.", "{skill} 没有声明任何设置。"),
+    "configure.pending": (
+        "PENDING skill:{skill} still needs {names}: ooder configure skill:{skill} KEY=VALUE (or --file, --env)",
+        "待配置 skill:{skill} 还需要 {names}：ooder configure skill:{skill} 键=值（或 --file、--env）",
+    ),
     "age.now": ("now", "刚刚"),
     "age.minutes": ("{n} min", "{n} 分钟"),
     "age.hours": ("{n} h", "{n} 小时"),

@@ -37,7 +37,7 @@ def read_settings(paths: Paths, skill_id: str) -> Mapping[str, str]:
     folder = paths.skill_config / skill_id
     found: dict[str, str] = {}
     for name in (SETTINGS, SECRETS):
-        found.update(_read(folder / name))
+        found.update(read_file(folder / name))
     return found
 
 
@@ -69,7 +69,8 @@ def _declared(item: Item) -> list[tuple[bool, Mapping[str, object]]]:
     return rows[: limits.SKILL_SETTINGS]
 
 
-def _read(path: Path) -> Mapping[str, str]:
+def read_file(path: Path) -> Mapping[str, str]:
+    """One file of settings; none when it is not there. Raises DataError `scene.bad_settings`."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -8,6 +8,22 @@ _STATUS = ("See how it stands: ooder status {scene}", "查看状态：ooder stat
 _LOGS = ("See what it printed: ooder logs {scene}", "查看其输出：ooder logs {scene}")
 _LIST = ("See what is installed: ooder installed", "查看已安装的内容：ooder installed")
 
+_SETTINGS = {
+    "settings.unknown": Message(
+        "skill:{skill} declares no setting {name}; it declares: {known}",
+        "skill:{skill} 没有声明设置 {name}；已声明：{known}",
+    ),
+    "settings.bad_value": Message(
+        "the value of {name} for skill:{skill} holds characters that no setting may have",
+        "skill:{skill} 的 {name} 的值含有不允许的字符",
+        "Keep lines, tabs and printable characters only.",
+        "仅保留换行、制表符与可打印字符。",
+    ),
+    "settings.too_much": Message(
+        "the settings of skill:{skill} are more than {limit} bytes", "skill:{skill} 的设置超过 {limit} 字节"
+    ),
+}
+
 _CALLS = {
     "scene.not_installed": Message(
         "{scene} is not installed",
@@ -172,4 +188,4 @@ _NODE = {
     "node.foreign_user": Message("only the user who started the node may ask it", "只有启动节点的用户可以访问它"),
 }
 
-MESSAGES: dict[str, Message] = {**_CALLS, **_SKILLS, **_NODE}
+MESSAGES: dict[str, Message] = {**_SETTINGS, **_CALLS, **_SKILLS, **_NODE}
