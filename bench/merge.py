@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from time import perf_counter
+from time import process_time
 from types import MappingProxyType
 
 from bench import Row
@@ -75,14 +75,14 @@ def _rate(work: Callable[[list[Sighting]], int], claims: list[Sighting]) -> floa
     best = 0.0
     for _ in range(5):
         gc.collect()
-        start = perf_counter()
+        start = process_time()
         assert work(claims) == NAMES
-        best = max(best, len(claims) / (perf_counter() - start))
+        best = max(best, len(claims) / (process_time() - start))
     return best
 
 
 def run() -> list[Row]:
-    """Measure, best of five."""
+    """Measure in processor time, best of five."""
     claims = sightings()
     return [
         Row(
