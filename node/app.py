@@ -96,5 +96,7 @@ def _introduce(made: Mapping[str, Any], ports: NodePorts) -> None:
     beacon, services = (made.get(name) for name in LAN)
     if beacon is not None:
         ports.lan.attach(beacon)
+    if services is not None:
+        ports.lan.services = services
     if beacon is not None and services is not None:
         services.on_address = beacon.ask_at

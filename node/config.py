@@ -75,7 +75,10 @@ class ApiSettings(Section):
 class PeerSettings(Section):
     """The peer plane: read-only, for other nodes."""
 
-    enabled: bool = Field(default=False, description="serve what this node shares to other nodes")
+    enabled: bool | None = Field(
+        default=None,
+        description="serve what this node shares: true always, false never, unset while something is shared",
+    )
     host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - made for strangers
     port: int = Field(default=48889, ge=0, le=65535, description="port to listen on, or the next free one; 0 = any")
 
@@ -90,6 +93,9 @@ class Settings(Section):
     offline: bool = Field(default=False, description="answer from the cache only")
     scopes: dict[Scope, ScopeSettings] = Field(default_factory=dict, description="your own version of a scope")
     trust: TrustSettings = TrustSettings()
+    groups: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="groups of devices to share with: name -> fingerprints of their keys"
+    )
     scan: ScanSettings = ScanSettings()
     api: ApiSettings = ApiSettings()
     peer: PeerSettings = PeerSettings()

@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 from node import config
 from node.aggregator import Aggregator
@@ -23,6 +24,9 @@ from node.scene.host import host_scenes
 from node.service import Service, state_change
 from node.supervisor import SearchEvent, Supervisor
 from protocol.errors import ConflictError, OoderError, StorageError
+
+if TYPE_CHECKING:
+    from node.api.desk import Desk
 
 REMEMBER_SECONDS = 30.0
 
@@ -50,6 +54,7 @@ class Daemon:
         self._opened = opened
         self._stop = asyncio.Event()
         self._reloaded = asyncio.Event()
+        self._desk: Desk | None = None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -83,6 +88,7 @@ class Daemon:
                 group.create_task(self._listen(aggregator)),
                 group.create_task(self._look()),
                 group.create_task(self._remember()),
+                group.create_task(self._peer()),
                 group.create_task(self._host(lambda event, ref: aggregator.note(Change(event, ref)))),
             ]
             await self._stop.wait()
@@ -97,6 +103,7 @@ class Daemon:
         from node.api.gate import open_gate  # brings aiohttp, which a node without an API does not pay for
 
         async with open_gate(self._service, self._load, self._reloaded.set) as desk:
+            self._desk = desk
             self._opened(desk.base, f"{desk.base}/#t={desk.keys.make_link()}")
             yield
 
@@ -114,6 +121,13 @@ class Daemon:
                 task = group.create_task(supervisor.run())
                 await self._reloaded.wait()
                 task.cancel()
+
+    async def _peer(self) -> None:
+        """Offer what is shared, where there is an API."""
+        if self._desk is not None:
+            from node.peering import Peering
+
+            await Peering(self._desk, self._failed).run()
 
     async def _remember(self) -> None:
         """What was learned of the local network outlives a restart, also after a crash."""

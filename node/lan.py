@@ -26,6 +26,7 @@ from sources.ports import Clock
 
 if TYPE_CHECKING:
     from protocol.lan_seal import KeySeal
+    from sources.mdns_dns_sd import Provider as Services
     from sources.udp_broadcast import Provider
 
 
@@ -52,11 +53,12 @@ class Lan:
 
     def __init__(self, paths: Paths, clock: Clock, name: str = "") -> None:
         self._paths, self._clock = paths, clock
-        self._name = name or socket.gethostname().partition(".")[0][: limits.NAME_CHARS]
+        self.name = name or socket.gethostname().partition(".")[0][: limits.NAME_CHARS]
         self._seal: KeySeal | None = None
         self.shared: Callable[[], Shared] = Shared
         self.tcp_port = 0
         self.provider: Provider | None = None
+        self.services: Services | None = None
         self.known: OrderedDict[str, Known] = OrderedDict()
         self.clones: deque[tuple[float, CloneSeen]] = deque(maxlen=32)
         self.listeners: list[Callable[[Event], None]] = []
@@ -76,8 +78,8 @@ class Lan:
         shared = self.shared()
         return Offer(
             seal.agent_id(key),
-            self._name,
-            device_name=self._name,
+            self.name,
+            device_name=self.name,
             capabilities=shared.capabilities,
             scenes=shared.scenes,
             tcp_port=self.tcp_port,
@@ -121,10 +123,12 @@ class Lan:
         for listener in self.listeners:
             listener(event)
 
-    def changed(self) -> None:
+    async def changed(self) -> None:
         """What this node offers changed: say so."""
         if self.provider is not None:
             self.provider.offer()
+        if self.services is not None:
+            await self.services.offer()
 
     def keep(self) -> None:
         """Write down what must outlive this process. Raises StorageError."""

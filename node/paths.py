@@ -41,6 +41,11 @@ class Paths:
         return self.home / "node.key"
 
     @property
+    def shares(self) -> Path:
+        """What this user shares with other devices (see `node.sharing`)."""
+        return self.home / "shares.yaml"
+
+    @property
     def lan_memory(self) -> Path:
         """What is remembered of the local network (see `node.lan`)."""
         return self.home / "lan.json"

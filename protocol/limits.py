@@ -204,6 +204,16 @@ LAN_EVENTS: Final = 4_096  # events waiting to be read
 TXT_BYTES: Final = 400  # whole TXT record of a published service
 TXT_STRING: Final = 255  # one key=value string
 DNS_LABEL: Final = 63  # bytes of an instance name
+OFFERS: Final = 1_000  # rows of one node's catalogue
+CATALOGUE_BYTES: Final = 8 * MIB  # one catalogue as sent; the largest real 1,000 items take about 2 MiB
+CATALOGUES_AT_ONCE: Final = 4
+CATALOGUE_SECONDS: Final = 10.0  # for one whole catalogue
+PEER_CONNECT_SECONDS: Final = 2.0
+PEER_SILENCE_SECONDS: Final = 5.0  # between two pieces of one answer
+PEER_SLOWEST: Final = 16 * KIB  # bytes per second below which a download is given up
+PEER_FILES_AT_ONCE: Final = 4
+SHARES: Final = 1_000  # rows of the ledger
+PAIR_SECONDS: Final = 60.0  # for two people to start and compare
 SERVICES: Final = 1_024  # services kept by the browser
 SERVICES_PER_MINUTE: Final = 256
 

@@ -15,6 +15,7 @@ from node.api.listening import bind, is_loopback, read_tls, serve
 from node.api.route import Audience
 from node.api.server import PeerDoor, Plane
 from node.config import ApiSettings
+from node.offering import Offering
 from node.service import Service
 from protocol.errors import UsageError
 
@@ -32,7 +33,7 @@ async def open_gate(
         stack.callback(listener.close)
         port = int(listener.getsockname()[1])
         keys = Keys(service.paths.run, service.now)
-        desk = Desk(service, keys, load=load, reloaded=reloaded)
+        desk = Desk(service, keys, load=load, reloaded=reloaded, offers=Offering(service))
         scheme = "https" if tls else "http"
         desk.base = f"{scheme}://{_written(settings.host)}:{port}"
         keys.publish(desk.base)
@@ -42,12 +43,25 @@ async def open_gate(
         await stack.enter_async_context(_running(desk))
         await stack.enter_async_context(serve(plane.app, listener, tls))
         if peer.enabled:
-            outside = bind(peer.host, peer.port)
-            stack.callback(outside.close)
-            desk.peer_base = f"http://{_written(peer.host)}:{outside.getsockname()[1]}"
-            await stack.enter_async_context(serve(Plane(desk, Audience.PEER, PeerDoor()).app, outside))
+            await stack.enter_async_context(peer_plane(desk))
         stack.callback(desk.hub.close)
         yield desk
+
+
+@asynccontextmanager
+async def peer_plane(desk: Desk) -> AsyncIterator[int]:
+    """Serve the peer plane while inside; gives its port. Raises UnavailableError `api.no_port`."""
+    peer = desk.service.config.settings.peer
+    outside = bind(peer.host, peer.port)
+    port = int(outside.getsockname()[1])
+    async with AsyncExitStack() as stack:
+        stack.callback(outside.close)
+        desk.peer_base = f"http://{_written(peer.host)}:{port}"
+        await stack.enter_async_context(serve(Plane(desk, Audience.PEER, PeerDoor()).app, outside))
+        try:
+            yield port
+        finally:
+            desk.peer_base = ""
 
 
 @asynccontextmanager

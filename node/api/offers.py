@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from node.lan import Shared
 from node.version import __version__
 from protocol.errors import NotFoundError
 from protocol.items import Json
@@ -16,26 +17,32 @@ from protocol.refs import Ref
 
 
 class Offers(Protocol):
-    """All methods block and are called on a thread. What is not shared does not exist: NotFoundError `offer.unknown`."""
+    """`ask` is a signed record of who asks, "" for a stranger. All methods block and are called on a thread. What is not shared does not exist: NotFoundError `offer.unknown`."""
+
+    def shared(self) -> Shared:
+        """What beacon and mDNS say of it."""
 
     def myself(self) -> Mapping[str, Json]:
         """`name`, `version`, `agent_id`, `key` (public, may be ""), `signature` (over the rest, may be ""), `catalogue` (digest)."""
 
-    def changes(self, since: int, limit: int) -> Mapping[str, Json]:
-        """`last`, `full` (forget what you knew), `items` (added or changed rows), `gone` (refs), `more`."""
+    def changes(self, since: int, limit: int, ask: str = "") -> Mapping[str, Json]:
+        """`last`, `full` (forget what you knew), `items` (added or changed rows), `gone` (refs), `more`, `head` (signed)."""
 
-    def detail(self, ref: Ref, language: str) -> Mapping[str, Json]:
+    def detail(self, ref: Ref, language: str, ask: str = "") -> Mapping[str, Json]:
         """One shared item in full."""
 
-    def files(self, digest: str) -> Sequence[Mapping[str, Json]]:
-        """`path`, `size`, `digest` of every file of a shared tree."""
+    def files(self, digest: str, ask: str = "") -> Sequence[Mapping[str, Json]]:
+        """`path`, `size`, `digest`, `executable` of every file of a shared tree."""
 
-    def file(self, digest: str, path: str) -> Path:
+    def file(self, digest: str, path: str, ask: str = "") -> Path:
         """One file of a shared tree, whose bytes were checked when they were stored."""
 
 
 class NothingOffered:
     """Shares nothing but that a node is here."""
+
+    def shared(self) -> Shared:
+        return Shared()
 
     def myself(self) -> Mapping[str, Json]:
         return {
@@ -47,14 +54,14 @@ class NothingOffered:
             "catalogue": "",
         }
 
-    def changes(self, since: int, limit: int) -> Mapping[str, Json]:
-        return {"last": 0, "full": True, "items": [], "gone": [], "more": False}
+    def changes(self, since: int, limit: int, ask: str = "") -> Mapping[str, Json]:
+        return {"last": 0, "full": True, "items": [], "gone": [], "more": False, "head": ""}
 
-    def detail(self, ref: Ref, language: str) -> Mapping[str, Json]:
+    def detail(self, ref: Ref, language: str, ask: str = "") -> Mapping[str, Json]:
         raise NotFoundError("offer.unknown", name=str(ref))
 
-    def files(self, digest: str) -> Sequence[Mapping[str, Json]]:
+    def files(self, digest: str, ask: str = "") -> Sequence[Mapping[str, Json]]:
         raise NotFoundError("offer.unknown", name=digest)
 
-    def file(self, digest: str, path: str) -> Path:
+    def file(self, digest: str, path: str, ask: str = "") -> Path:
         raise NotFoundError("offer.unknown", name=digest)

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sbom": ("configure", "A CycloneDX 1.6 bill of materials of what is installed."),
     "gc": ("installed", "Remove what no kept generation needs."),
     "sources": ("sources", "The discovery sources: list, add, remove, enable, disable, test."),
+    "share": ("share", "What this node shares with other devices: REF, list, stop."),
     "status": ("status", "Lights, counts, problems and how fresh it all is."),
     "call": ("agents", "Call a capability of an installed scene."),
     "start": ("agents", "Start an installed scene."),

@@ -35,6 +35,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "离线：答案来自缓存；最近一次确认：{age}。",
     ),
     "offline_empty": ("Offline, and the cache is empty.", "离线，且缓存为空。"),
+    "share.added": (
+        "{ref} is shared with {who}; end it: ooder share stop {ref}",
+        "已与 {who} 共享 {ref}；停止：ooder share stop {ref}",
+    ),
+    "share.nothing": (
+        "Nothing is shared but this node's name. Share something: ooder share REF",
+        "除节点名称外未共享任何内容。共享：ooder share 条目",
+    ),
+    "share.left": ("for another {age}", "剩余 {age}"),
+    "share.stopped": ("{ref} is no longer shared", "已停止共享 {ref}"),
     "scan.begin": ("Scanning: {sources}", "正在扫描：{sources}"),
     "scan.asking": ("asking…", "查询中…"),
     "scan.progress": ("{done} of {total}", "{done} / {total}"),

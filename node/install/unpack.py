@@ -107,7 +107,7 @@ def unpack_files(files: Iterable[PackedFile], into: Folder) -> Unpacked:
 def copy_folder(source: Folder, into: Folder, *, skip: frozenset[str] = frozenset()) -> Unpacked:
     """Copy a local folder, following nothing. Links, special files and names in `skip` are left out and reported."""
     ignored: list[str] = []
-    done = _unpack_members(_folder_members(source, "", skip, ignored, 0), into, unwrap=False)
+    done = _unpack_members(folder_members(source, "", skip, ignored, 0), into, unwrap=False)
     return Unpacked(done.digest, done.files, tuple(ignored))
 
 
@@ -206,9 +206,10 @@ def _whole(file: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _folder_members(
+def folder_members(
     folder: Folder, prefix: str, skip: frozenset[str], ignored: list[str], depth: int
 ) -> Iterator[Member]:
+    """The files of a local folder that belong to an item, following nothing; what was left out goes to `ignored`."""
     if depth > limits.FOLDER_DEPTH:
         raise DataError("unpack.too_deep", member=shown(prefix), limit=limits.FOLDER_DEPTH)
     with _readable(prefix):
@@ -223,7 +224,7 @@ def _folder_members(
             with _readable(path):
                 inner = folder.open(name)
             with inner:
-                yield from _folder_members(inner, f"{path}/", skip, ignored, depth + 1)
+                yield from folder_members(inner, f"{path}/", skip, ignored, depth + 1)
         else:
             yield from _file_member(folder, name, path)
 

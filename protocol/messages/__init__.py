@@ -26,6 +26,7 @@ from protocol.messages import (
     plan,
     relation,
     scene,
+    share,
     source,
     trust,
 )
@@ -48,6 +49,7 @@ AREAS = (
     plan,
     relation,
     scene,
+    share,
     source,
     trust,
 )

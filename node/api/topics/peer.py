@@ -26,7 +26,13 @@ class Myself(Told):
     catalogue: str
 
 
-class Since(Asked):
+class Asking(Asked):
+    """Who asks: a signed record of `protocol.catalogue`; strangers leave it out and see what everyone may."""
+
+    ask: str = Field(default="", max_length=limits.RECORD_UDP_BYTES)
+
+
+class Since(Asking):
     """The number of the last change that is known."""
 
     since: int = Field(default=0, ge=0, le=2**62)
@@ -34,22 +40,23 @@ class Since(Asked):
 
 
 class Changes(Told):
-    """What changed in the offer. `full`: forget what was known before."""
+    """What changed in the offer. `full`: forget what was known before. `head` is signed and has the digest of all rows."""
 
     last: int
     full: bool
     items: list[dict[str, Any]]
     gone: list[str]
     more: bool
+    head: str
 
 
-class Name(Asked):
+class Name(Asking):
     """A ref in the path."""
 
     ref: str = Field(max_length=2 * limits.ID_CHARS)
 
 
-class Tree(Asked):
+class Tree(Asking):
     """A tree by its digest."""
 
     digest: str = Field(pattern=DIGEST)
@@ -67,6 +74,7 @@ class OneFile(Told):
     path: str
     size: int
     digest: str
+    executable: bool
 
 
 class Files(Told):
@@ -83,24 +91,27 @@ async def myself(call: Call) -> Mapping[str, Any]:
 
 async def changes(call: Call) -> Mapping[str, Any]:
     """What this node offers, since a change."""
-    return await call.desk.read(lambda: call.desk.offers.changes(call.params.since, call.params.limit))
+    return await call.desk.read(lambda: call.desk.offers.changes(call.params.since, call.params.limit, call.params.ask))
 
 
 async def detail(call: Call) -> Mapping[str, Any]:
     """One shared item."""
     ref = parse_ref(call.params.ref)
-    return await call.desk.read(lambda: call.desk.offers.detail(ref, call.language))
+    return await call.desk.read(lambda: call.desk.offers.detail(ref, call.language, call.params.ask))
 
 
 async def files(call: Call) -> dict[str, Any]:
     """The files of a shared tree."""
     digest = call.params.digest
-    return {"digest": digest, "files": list(await call.desk.read(lambda: call.desk.offers.files(digest)))}
+    return {
+        "digest": digest,
+        "files": list(await call.desk.read(lambda: call.desk.offers.files(digest, call.params.ask))),
+    }
 
 
 async def one_file(call: Call) -> Path:
     """The bytes of one file; ranges work."""
-    return await call.desk.read(lambda: call.desk.offers.file(call.params.digest, call.params.path))
+    return await call.desk.read(lambda: call.desk.offers.file(call.params.digest, call.params.path, call.params.ask))
 
 
 ROUTES = (

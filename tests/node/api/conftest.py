@@ -24,7 +24,8 @@ def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("scanned") / "home"
     paths = Paths(home)
     paths.ensure()
-    paths.config.write_text(f"sources:\n  local_fs:\n    folders: [{CATALOGUE}]\n", "utf-8")
+    silent = "  udp_broadcast: {enabled: false}\n  mdns_dns_sd: {enabled: false}\n"
+    paths.config.write_text(f"sources:\n  local_fs:\n    folders: [{CATALOGUE}]\n{silent}", "utf-8")
     service = Service(paths, config.load(paths, environ={}))
     asyncio.run(service.scan(lambda event: None, ["local_fs"]))
     service.close()

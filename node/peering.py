@@ -1,0 +1,54 @@
+"""The node among its peers, while it runs: follows the ledger of shares, opens the peer plane while there is something to
+serve, and lets beacon and mDNS say what is offered.
+
+The ledger is looked at once a second, so that `ooder share` of another process counts at once, with no word between them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
+
+from node.api.desk import Desk
+from node.api.gate import peer_plane
+from node.lan import Shared
+from protocol.errors import OoderError
+
+LOOK_SECONDS = 1.0
+
+
+class Peering:
+    """One per running node."""
+
+    def __init__(self, desk: Desk, failed: Callable[[OoderError], None]) -> None:
+        self._desk, self._failed = desk, failed
+        self._offering = desk.offers
+        self._lan = desk.service.ports.lan
+        self._told: OoderError | None = None
+        self._said: tuple[Shared, int] | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with AsyncExitStack() as stack:
+            while True:
+                try:
+                    await self._look(stack)
+                    self._told = None
+                except OoderError as error:
+                    if self._told is None or self._told.code != error.code:
+                        self._failed(error)
+                    self._told = error
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, stack: AsyncExitStack) -> None:
+        shared = await self._desk.read(self._offering.shared)
+        wanted = self._desk.service.config.settings.peer.enabled is not False
+        if shared.digest and wanted and not self._desk.peer_base:
+            await stack.enter_async_context(peer_plane(self._desk))
+        port = (urlsplit(self._desk.peer_base).port or 0) if self._desk.peer_base else 0
+        if (shared, port) != self._said:
+            self._said = shared, port
+            self._lan.shared, self._lan.tcp_port = (lambda: shared), port
+            await self._lan.changed()
