@@ -156,8 +156,11 @@ class Daemon:
         """Scan at start and then every so often; what pushes comes in between by itself."""
         service = self._service
         while True:
-            before = service.last_event()
-            outcome = await service.scan(self._tell, service.scope_sources())
-            if outcome.changes and before:
-                self._changed(outcome.changes)
+            try:
+                before = service.last_event()
+                outcome = await service.scan(self._tell, service.scope_sources())
+                if outcome.changes and before:
+                    self._changed(outcome.changes)
+            except OoderError as error:  # a full disk ends a scan, not the node
+                self._failed(error)
             await asyncio.sleep(service.config.settings.scan.every)

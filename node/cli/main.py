@@ -173,7 +173,18 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except Exception as error:
+        error = _leaf(error)
+        if isinstance(error, OoderError):
+            screen.error(error)
+            return exit_code_of(error)
         if any(argument.startswith("-vv") for argument in arguments) or arguments.count("-v") > 1:
-            raise
+            raise error
         screen.error(OoderError("node.defect", kind=type(error).__name__, reason=str(error)[:300]))
         return ExitCode.FAILED
+
+
+def _leaf(error: Exception) -> Exception:
+    """The first real error inside groups of task errors."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

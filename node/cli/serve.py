@@ -56,6 +56,9 @@ def serve_command(session: Session, port: int | None, listen: str | None, no_bro
     def changed(count: int) -> None:
         screen.talk(say("serve.changed", n=count))
 
+    wrong = config.check(session.config)
+    if wrong:
+        raise config.invalid(wrong)
     daemon = Daemon(session.service, tell, changed, screen.error, load=load, opened=opened)
     try:
         with daemon.alone():
