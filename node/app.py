@@ -19,6 +19,7 @@ from sources.ports import Clock, Context, Places
 
 if TYPE_CHECKING:
     from node.cache_memory import CacheMemory
+    from node.dht import HomeDht
     from node.io.datagrams import LanSockets
     from node.io.files import RealFolders
     from node.io.git import GitMirrors
@@ -46,6 +47,14 @@ class NodePorts:
         from node.cache_memory import CacheMemory
 
         return CacheMemory(self._paths.cache)
+
+    @cached_property
+    def dht(self) -> HomeDht:
+        from node.dht import HomeDht
+
+        dht = HomeDht(self._paths, self.context.clock, self.context.random)
+        dht.neighbours, dht.on_port = self.lan.dht_neighbours, self.lan.set_dht_port
+        return dht
 
     def git(self, bounds: GitBounds) -> GitMirrors:
         from node.io.git import GitMirrors

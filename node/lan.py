@@ -21,7 +21,7 @@ from protocol import limits
 from protocol.errors import StorageError
 from protocol.lan_admission import Floor
 from protocol.lan_events import PORT, CloneSeen, Event, Offer, PeerLeft
-from protocol.peers import Peer
+from protocol.peers import Peer, PeerState
 from sources.ports import Clock
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Lan:
         self.name = name or socket.gethostname().partition(".")[0][: limits.NAME_CHARS]
         self._seal: KeySeal | None = None
         self.shared: Callable[[], Shared] = Shared
-        self.tcp_port = 0
+        self.tcp_port = self.dht_port = 0
         self.provider: Provider | None = None
         self.services: Services | None = None
         self.known: OrderedDict[str, Known] = OrderedDict()
@@ -83,6 +83,7 @@ class Lan:
             capabilities=shared.capabilities,
             scenes=shared.scenes,
             tcp_port=self.tcp_port,
+            dht_port=self.dht_port,
             digest=shared.digest,
             count=shared.count,
             key=key,
@@ -122,6 +123,20 @@ class Lan:
             self.clones.append((now, event))
         for listener in self.listeners:
             listener(event)
+
+    def dht_neighbours(self) -> list[tuple[str, int]]:
+        """Where neighbours that were heard lately run a node of the DHT."""
+        return [
+            (known.peer.addresses[0].ip, known.peer.dht_port)
+            for known in self.known.values()
+            if known.peer.key and known.peer.dht_port and known.peer.addresses and known.peer.state is PeerState.FRESH
+        ]
+
+    async def set_dht_port(self, port: int) -> None:
+        """This node runs a node of the DHT on `port` now; 0 when it does not any more."""
+        if port != self.dht_port:
+            self.dht_port = port
+            await self.changed()
 
     async def changed(self) -> None:
         """What this node offers changed: say so."""

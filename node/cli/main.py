@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "start": ("agents", "Start an installed scene."),
     "stop": ("agents", "Stop an installed scene and everything it runs."),
     "logs": ("agents", "What the skills of a scene printed."),
+    "dht": ("dht", "Look into the DHT by hand: status, get, put, peers, trace."),
     "trust": ("trust", "Who owns a name: list, pin, unpin."),
     "cache": ("cache", "The cache tree: info, clear."),
     "config": ("settings", "Settings: show with origin, check, schema."),

@@ -202,4 +202,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "没有节点在运行，{scene} 本未运行；今后将保持停止。",
     ),
     "scene.not_watched": ("no node running", "没有节点在运行"),
+    "dht.joined": (
+        "Joined: {contacts} contacts, about {nodes} nodes.",
+        "已加入：{contacts} 个联系节点，全网约 {nodes} 个节点。",
+    ),
+    "dht.kept": (
+        "Remembered: {records} records, {contacts} contacts.",
+        "已记住：{records} 条记录，{contacts} 个联系节点。",
+    ),
+    "dht.stored": ("Published {ref} on {n} nodes.", "已将 {ref} 发布到 {n} 个节点。"),
+    "dht.ended": ("asked {asked}, answered {answered}, {ms} ms", "询问 {asked} 个，应答 {answered} 个，{ms} 毫秒"),
 }

@@ -213,18 +213,30 @@ async def join(node: DhtNode, addresses: Sequence[tuple[str, int]]) -> int:
     """Ask nodes at these addresses for their proof, then walk to our own place. Returns how many of them answered.
 
     `addresses` must not be empty."""
+    answered = 0
     for _ in range(_JOIN_TRIES):
-        answers: list[Later[Answer | None]] = []
-        for ip, port in addresses:
-            answer: Later[Answer | None] = Later()
-            answers.append(answer)
-            node.prove(Contact(-1, b"", ip, port), answer.set)
-        heard = [await answer for answer in answers]
+        answered = await _knock(node, addresses)
         if len(node.table) or node.closed:
             break
     if len(node.table):
         await refresh(node)
-    return sum(1 for answer in heard if answer is not None)
+    return answered
+
+
+async def _knock(node: DhtNode, addresses: Sequence[tuple[str, int]]) -> int:
+    """Ask for proofs; back as soon as one was given, or all are silent. How many have answered by then."""
+    enough: Later[bool] = Later()
+    answers: list[bool] = []
+
+    def heard(answer: Answer | None) -> None:
+        answers.append(answer is not None)
+        if len(node.table) or len(answers) == len(addresses):
+            enough.set(True)
+
+    for ip, port in addresses:
+        node.prove(Contact(-1, b"", ip, port), heard)
+    await enough
+    return sum(answers)
 
 
 async def refresh(node: DhtNode) -> None:

@@ -1,0 +1,293 @@
+"""Real DHT nodes on loopback: joining, publishing, searching, IPv6, restarts without the seed, damage, silence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kademlia.network import Server
+
+from node.cli.main import run as ooder
+from node.dht import HomeDht, LiveNode
+from node.dht_state import DhtState
+from node.io.clock import SystemClock
+from node.paths import Paths
+from protocol.dht.messages import Place
+from protocol.dht.reading import get
+from protocol.dht.record import Pointer, name_key, sign_pointer
+from protocol.errors import OoderError, UnavailableError
+from protocol.identity import SigningKey
+from protocol.items import Reading
+from protocol.query import Query
+from protocol.refs import Kind, parse_ref
+from sources.dht_kademlia import Config, Provider, make, read_address, read_question
+from sources.ports import Context
+from tests.fakes.lan_ports import NoPlaces
+
+PDF = parse_ref("skill:pdf-tools")
+OFFER = Pointer(PDF, "1.2.0", "sha256:" + "ab" * 32, 1234, ("http://127.0.0.1:48889",), "PDF 审批", ("office",))
+
+
+class Town:
+    """Nodes on loopback; the first is the seed."""
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        self.folder, self.host, self.seed_port = folder, host, 0
+        self.stack = AsyncExitStack()
+        self.homes: list[HomeDht] = []
+        self.live: list[LiveNode] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def home(self, name: str) -> HomeDht:
+        paths = Paths(self.folder / name)
+        paths.ensure()
+        return HomeDht(paths, SystemClock(), Random(name))
+
+    def config(self, **more: Any) -> Config:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        known = (f"{host}:{self.seed_port}",) if self.seed_port else ()
+        return Config(**{"port": 0, "listen": (self.host,), "bootstrap": known, "seed": not known, **more})
+
+    async def add(self, *offers: Pointer) -> LiveNode:
+        home = self.home(f"n{len(self.homes)}")
+        home.offers = lambda: offers
+        live = await self.stack.enter_async_context(home.session(self.config(), serve=True))
+        self.homes.append(home)
+        self.live.append(live)
+        self.tasks.append(asyncio.create_task(live.keep_up()))
+        self.seed_port = self.seed_port or live.server.port
+        return live
+
+    def provider(self, name: str = "reader", **more: Any) -> Provider:
+        context = Context(SystemClock(), NoPlaces(), self.folder, Random(1))
+        return make(self.config(seed=False, **more), SimpleNamespace(context=context, dht=self.home(name)))
+
+
+@asynccontextmanager
+async def town(folder: Path, count: int, *offers: Pointer, host: str = "127.0.0.1") -> AsyncIterator[Town]:
+    place = Town(folder, host)
+    async with place.stack:
+        for number in range(count):
+            await place.add(*(offers if number == count - 1 else ()))
+        await until(lambda: not offers or place.live[-1].report.replicas > 0)
+        try:
+            yield place
+        finally:
+            for task in place.tasks:
+                task.cancel()
+            await asyncio.gather(*place.tasks, return_exceptions=True)
+
+
+async def until(done: Any, seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not done():
+            await asyncio.sleep(0.01)
+
+
+async def heard(provider: Provider, text: str = "", kinds: frozenset[Kind] = frozenset()) -> list[Reading]:
+    reports: list[Any] = []
+    await provider.search(Query(text, kinds), reports.append)
+    return [report for report in reports if isinstance(report, Reading)]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_what_is_shared_is_found_by_ref_listing_and_word(tmp_path: Path, host: str) -> None:
+    async with town(tmp_path, 6, OFFER, host=host) as place:
+        provider = place.provider()
+        for text in ("skill:pdf-tools", "skill:*", "pdf", "审批", "pdf-t*", ""):
+            readings = await heard(provider, text)
+            assert len(readings) == 1, text
+            (sighting,) = readings[0].sightings
+            assert sighting.item.ref.id == "pdf-tools" and sighting.item.version == "1.2.0"
+            assert sighting.digest == OFFER.digest and sighting.location == OFFER.places[0]
+            assert sighting.principal.startswith("key:") and sighting.evidence.key in sighting.principal
+        assert not await heard(provider, "scene:*") and not await heard(provider, "xyz")
+        assert await provider.detail(PDF, lambda report: None) == 1
+
+
+async def test_what_is_no_longer_shared_is_withdrawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.dht.WATCH_EVERY", 0.05)
+    async with town(tmp_path, 5, OFFER) as place:
+        assert len(await heard(place.provider(), "pdf")) == 1
+        before = place.live[-1].published_at
+        place.homes[-1].offers = lambda: ()
+        await until(lambda: place.live[-1].published_at > before)
+        await asyncio.sleep(0.1)
+        readings = await heard(place.provider(), "pdf")
+        assert [reading.sightings for reading in readings] == [()]
+
+
+async def test_a_restart_needs_no_seed_and_forgets_nothing(tmp_path: Path) -> None:
+    async with town(tmp_path, 5, OFFER) as place:
+        old, home = place.live[2], place.homes[2]
+        await until(lambda: place.live[-1].report.unplaced == 0 and place.live[-1].report.replicas)
+        stored = old.machine.store.count
+        assert stored
+        async with AsyncExitStack() as life:
+            again = place.home("n9")
+            await life.enter_async_context(again.session(place.config(), serve=True))
+        place.live[0].server.stop()  # the seed is gone
+        async with again.session(Config(port=0, listen=("127.0.0.1",)), serve=True) as live:
+            assert live.joined and len(live.machine.table) >= 3
+            found = await live.do(get(live.machine, name_key(PDF), Place()))
+            assert len(found.live) == 1
+        assert home.path.exists()
+    async with place.home("n2").session(Config(port=0, listen=("127.0.0.1",), seed=True), serve=True) as alone:
+        assert alone.machine.store.count == stored
+
+
+async def test_nobody_to_talk_to_means_no_socket_and_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Town(tmp_path)
+    monkeypatch.setattr(socket.socket, "bind", lambda *a: pytest.fail("a socket was bound"))
+    with pytest.raises(UnavailableError) as caught:
+        await heard(place.provider(bootstrap=()))
+    assert caught.value.code == "dht.no_bootstrap" and caught.value.params["retry_after"]
+    assert "bootstrap" in caught.value.next_step()
+
+
+@pytest.mark.slow
+async def test_unreachable_nodes_are_named(tmp_path: Path) -> None:
+    place = Town(tmp_path)
+    with pytest.raises(UnavailableError) as caught:
+        await heard(place.provider(bootstrap=("127.0.0.1:9",)))
+    assert caught.value.code == "dht.unreachable" and "127.0.0.1:9" in str(caught.value)
+
+
+async def test_a_taken_port_is_said(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        config = Config(port=other.getsockname()[1], listen=("127.0.0.1",), seed=True)
+        with pytest.raises(UnavailableError, match="taken"):
+            async with Town(tmp_path).home("x").session(config, serve=True):
+                pass
+
+
+async def test_neighbours_of_the_local_network_are_enough_to_join(tmp_path: Path) -> None:
+    async with town(tmp_path, 3, OFFER) as place:
+        home = place.home("near")
+        home.neighbours = lambda: [("127.0.0.1", place.seed_port)]
+        async with home.session(Config(port=0, listen=("127.0.0.1",)), serve=True) as live:
+            assert live.joined
+
+
+async def test_a_search_uses_the_node_that_runs(tmp_path: Path) -> None:
+    async with town(tmp_path, 3) as place, place.homes[1].session(place.config(), serve=False) as live:
+        assert live is place.live[1]
+
+
+async def test_a_stock_node_that_wanders_in_is_neither_believed_nor_harmful(tmp_path: Path) -> None:
+    async with town(tmp_path, 4, OFFER) as place:
+        stock = Server()
+        await stock.listen(0, "127.0.0.1")
+        try:
+            own = stock.transport.get_extra_info("sockname")
+            for live in place.live:
+                stock.protocol.transport.sendto(b"\x00" + bytes(20) + b"garbage", ("127.0.0.1", live.server.port))
+                stock.protocol.ping(("127.0.0.1", live.server.port), stock.node.id)
+                stock.protocol.store(("127.0.0.1", live.server.port), stock.node.id, name_key(PDF), b"mine")
+            await until(lambda: all(live.machine.counts["dht.malformed"] >= 3 for live in place.live))
+            assert len(await heard(place.provider(), "skill:pdf-tools")) == 1
+            assert all(entry.contact.port != own[1] for live in place.live for entry in live.machine.table)
+        finally:
+            stock.stop()
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_memory_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "dht.db"
+    path.write_bytes(b"this is no database" * 500)
+    state = DhtState(path)
+    assert state.damaged and state.records() == [] and state.contacts() == []
+    state.close()
+    assert path.with_suffix(".damaged").exists()
+    again = DhtState(path)
+    assert not again.damaged
+    again.close()
+
+
+async def test_a_record_somebody_changed_on_disk_is_not_believed(tmp_path: Path) -> None:
+    async with town(tmp_path, 4, OFFER):
+        pass
+    with sqlite3.connect(tmp_path / "n2" / "dht.db") as db:
+        rows = db.execute("SELECT count(*) FROM record").fetchone()[0]
+        db.execute("UPDATE record SET raw = zeroblob(200)")
+    assert rows
+    place = Town(tmp_path)
+    async with place.home("n2").session(Config(port=0, listen=("127.0.0.1",), seed=True), serve=True) as live:
+        assert live.machine.store.count == 0
+
+
+# --- settings and questions ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", ":1", "a b", "host:", "host:0", "host:70000", "host:x", "[::1", "[::1]:99999"])
+def test_bad_addresses_are_refused_with_a_reason(text: str) -> None:
+    if text == "[::1":
+        assert read_address(text) == ("::1", 48890)
+        return
+    with pytest.raises(OoderError, match="address"):
+        read_address(text)
+    with pytest.raises(ValueError, match="address"):
+        Config(bootstrap=(text,))
+
+
+def test_questions_become_refs_or_words() -> None:
+    assert read_question(Query("skill:pdf-tools@1.0")) == [PDF]
+    assert read_question(Query("skill:*")) == [(Kind.SKILL, "*")]
+    assert read_question(Query("cap:pdf-t*")) == [(Kind.CAPABILITY, "^pdf")]
+    assert read_question(Query("审批", frozenset({Kind.SKILL}))) == [(Kind.SKILL, "审批")]
+    assert len(read_question(Query())) == len(Kind)
+    assert read_question(Query("skill:not an id")) == [(Kind.SKILL, "not")]
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+async def test_the_command_line_puts_gets_traces_and_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OODER_LANG", "en")
+    home = tmp_path / "cli"
+    home.mkdir()
+    async with town(tmp_path, 5) as place:
+        text = f"sources:\n  dht_kademlia:\n    bootstrap: ['127.0.0.1:{place.seed_port}']\n    listen: ['127.0.0.1']\n"
+        (home / "config.yaml").write_text(text)
+
+        async def call(*words: str) -> tuple[int, str]:
+            capsys.readouterr()
+            code = await asyncio.to_thread(ooder, ["--home", str(home), *words])
+            said = capsys.readouterr()
+            return code, said.out + said.err
+
+        assert (
+            "Published skill:from-hand on 5 nodes"
+            in (await call("dht", "put", "skill:from-hand", "--title", "报表"))[1]
+        )
+        code, said = await call("dht", "get", "skill:from-hand", "--json")
+        assert code == 0 and json.loads(said)["records"][0]["ref"] == "skill:from-hand"
+        assert "skill:from-hand" in (await call("dht", "get", "skill:*", "--word", "报表"))[1]
+        code, said = await call("dht", "get", "skill:nothing")
+        assert code == 3 and "dht.not_found" in said
+        assert json.loads((await call("dht", "trace", "skill:from-hand", "--json"))[1])["trace"][-1]["answered"] >= 4
+        assert len(json.loads((await call("dht", "peers", "--json"))[1])["peers"]) >= 4
+        assert json.loads((await call("dht", "status", "--json"))[1])["joined"]
+        assert "Published" in (await call("dht", "put", "skill:from-hand", "--withdraw"))[1]
+        assert (await call("dht", "get", "skill:from-hand"))[0] == 3
+    code, said = await asyncio.to_thread(lambda: (ooder(["--home", str(tmp_path / "no"), "dht", "status"]), ""))
+    assert code == 5
+
+
+def test_a_record_too_long_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OoderError, match="cannot be published"):
+        sign_pointer(SigningKey(bytes(32)), Pointer(PDF, places=("x" * 200,)), seq=1, issued=1e9, life=60)
