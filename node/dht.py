@@ -56,7 +56,6 @@ class HomeDht:
     def __init__(self, paths: Paths, clock: Clock, random: Random, within: Within = contextlib.nullcontext) -> None:
         self._paths, self._clock, self._random, self._within = paths, clock, random, within
         self._full: LiveNode | None = None
-        self._users = 0
         self.offers = _NOTHING
         self.neighbours = _NO_ONE
         self.on_port = _nobody_asks

@@ -7,7 +7,7 @@ whoever waits is asked to prove itself. `known` finds contacts by key: an addres
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
@@ -30,8 +30,8 @@ class Table:
 
     def __init__(self, own: int, networks: Networks, k: int = limits.DHT_K) -> None:
         self.own, self._networks, self._k = own, networks, k
-        self._buckets: list[dict[int, Entry]] = [{} for _ in range(ID_BITS)]
-        self._waiting: list[OrderedDict[int, Contact]] = [OrderedDict() for _ in range(ID_BITS)]
+        self._buckets: defaultdict[int, dict[int, Entry]] = defaultdict(dict)  # by leading bits shared with us
+        self._waiting: defaultdict[int, OrderedDict[int, Contact]] = defaultdict(OrderedDict)
         self._by_network: Counter[str] = Counter()
         self._count = 0
         self._deepest = 0  # no bucket beyond this index ever had a contact
@@ -40,7 +40,7 @@ class Table:
         return self._count
 
     def __iter__(self) -> Iterator[Entry]:
-        for bucket in self._buckets:
+        for bucket in self._buckets.values():
             yield from bucket.values()
 
     def known(self, node: int) -> Entry | None:
@@ -111,9 +111,9 @@ class Table:
         """The `count` contacts nearest to `target`, nearest first."""
         found: list[Entry] = []
         at = ID_BITS - (target ^ self.own).bit_length()
-        order = self._order(at)
-        for group in order:
-            entries = [entry for index in group for entry in self._buckets[index].values()]
+        buckets = self._buckets
+        for group in self._order(at):
+            entries = [entry for index in group if index in buckets for entry in buckets[index].values()]
             entries.sort(key=lambda entry: entry.contact.id ^ target)
             found += entries
             if len(found) >= count:
@@ -137,7 +137,7 @@ class Table:
         if len(near) < self._k:
             return []
         reach = self._index(near[-1].id)
-        return [index for index in range(reach) if len(self._buckets[index]) < self._k // 2]
+        return [index for index in range(reach) if len(self._buckets.get(index, ())) < self._k // 2]
 
     def estimate(self) -> int:
         """About how many nodes there are, from how near our K nearest are."""
@@ -148,7 +148,7 @@ class Table:
 
     def sizes(self) -> list[int]:
         """Contacts per bucket, farthest bucket first, without the empty ones at the near end."""
-        sizes = [len(bucket) for bucket in self._buckets]
+        sizes = [len(self._buckets.get(index, ())) for index in range(self._deepest + 1)]
         while sizes and not sizes[-1]:
             sizes.pop()
         return sizes

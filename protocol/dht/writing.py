@@ -175,13 +175,13 @@ async def publish(node: DhtNode, records: Sequence[SignedPointer]) -> PublishRep
     counts = [stored.replicas(2 * number) for number in range(len(records))]
     report.replicas = min(counts, default=0)
     report.failed = [signed.record.name for signed, count in zip(records, counts, strict=True) if not count]
-    await _index(node, records, report)
+    await index(node, records, report)
     return report
 
 
-async def _index(node: DhtNode, records: Sequence[SignedPointer], report: PublishReport) -> None:
-    """Every record under each of its words. Keys that said FULL in this sweep are not tried again by the next record."""
-    waiting = [Descent(signed, word) for signed in records for word in words_of(signed.pointer)]
+async def index(node: DhtNode, records: Sequence[SignedPointer], report: PublishReport, only: str = "") -> None:
+    """Every record under each of its words (or only one). Keys that said FULL in this sweep are not tried by the next record."""
+    waiting = [Descent(signed, word) for signed in records for word in words_of(signed.pointer) if only in {"", word}]
     full: set[bytes] = set()
     first: dict[bytes, int] = {}
     while waiting:
