@@ -131,11 +131,11 @@ def dht_get(session: Session, ref: str, word: str, quick: bool, limit: int) -> N
 
 @dht_command.command("put")
 @click.argument("ref")
-@click.option("--item-version", "version", default="", metavar="VERSION")
+@click.option("--item-version", "version", default="", metavar="VERSION", help="Version of the item.")
 @click.option("--digest", default="", metavar="SHA256", help="sha256:... of the tree.")
 @click.option("--size", type=click.IntRange(0), default=0, metavar="BYTES")
 @click.option("--place", "places", multiple=True, metavar="URL", help="Where it can be fetched; may be repeated.")
-@click.option("--title", default="")
+@click.option("--title", default="", metavar="TEXT", help="What people read.")
 @click.option("--tag", "tags", multiple=True, metavar="WORD", help="May be repeated.")
 @click.option("--hours", type=click.FloatRange(1, 192), default=48.0, show_default=True)
 @click.option("--withdraw", is_flag=True, help="Publish a tombstone instead.")
