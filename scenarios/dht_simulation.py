@@ -85,7 +85,7 @@ class World:
     """A network that has lived for long."""
 
     def __init__(self, nodes: int, seed: int) -> None:
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 - a simulation must repeat itself
         self.now = 1.0
         self.networks = Networks()
         self.nodes = [self._node() for _ in range(nodes)]
