@@ -33,8 +33,12 @@ def read_place(text: str, base: Path) -> Place:
     """Tell a folder from a repository. Raises UsageError `source.bad_place`."""
     if _URL.match(text):
         return Place("git_repository", "repositories", text)
-    folder = (base / Path(text).expanduser()).absolute()
-    if folder.is_dir():
+    try:
+        folder = (base / Path(text).expanduser()).absolute()
+        is_folder = folder.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:  # too long a name, a null byte, nobody's home
+        raise UsageError("source.bad_place", place=text) from error
+    if is_folder:
         bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
         return (
             Place("git_repository", "repositories", f"file://{folder}")

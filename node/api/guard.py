@@ -33,7 +33,8 @@ class Head:
     cookie: str
     address: str
     length: int | None
-    has_body: bool
+    takes_body: bool
+    """Whether the route that was asked for takes a body; others refuse one by themselves."""
 
 
 class Guard:
@@ -89,7 +90,7 @@ class Guard:
 
 def check_body(head: Head) -> None:
     """Media type and declared size of a request. Raises UsageError `api.media_type`, `api.too_large`."""
-    if head.method in WRITES and (head.has_body or head.method != "DELETE"):
+    if head.takes_body:
         found = head.headers.get("content-type", "")
         if found.partition(";")[0].strip().lower() != "application/json":
             raise UsageError("api.media_type", found=found[:100])

@@ -88,7 +88,7 @@ async def serve(
         handle_signals=False,
         shutdown_timeout=STOP_SECONDS,
         keepalive_timeout=IDLE_SECONDS,
-        max_line_size=8 * limits.KIB,
+        max_line_size=16 * limits.KIB,
         max_field_size=8 * limits.KIB,
     )
     await runner.setup()

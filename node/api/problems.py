@@ -32,6 +32,8 @@ BY_CODE: Mapping[str, int] = {
     "api.starting": 503,
     "api.private_file": 500,
     "scan.too_many": 429,
+    "ref.malformed": 400,
+    "ref.bad_id": 400,
     "index.busy": 503,
 }
 BY_CLASS: tuple[tuple[type[OoderError], int], ...] = (

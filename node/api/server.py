@@ -98,7 +98,7 @@ class Plane:
         began = perf_counter()
         response: web.StreamResponse
         try:
-            self._door.admit(self._head(request), access, asyncio.get_running_loop().time())
+            self._door.admit(self._head(request, route), access, asyncio.get_running_loop().time())
             response = await handler(request)
         except OoderError as error:
             response = _refusal(request, error)
@@ -113,7 +113,7 @@ class Plane:
             self._desk.count(route.name, response.status, perf_counter() - began)
         return response
 
-    def _head(self, request: web.Request) -> Head:
+    def _head(self, request: web.Request, route: Route | None) -> Head:
         return Head(
             request.method,
             tuple(request.headers.getall("Host", ())),
@@ -121,7 +121,7 @@ class Plane:
             request.cookies.get(self._cookie, "") if self._cookie else "",
             request.remote or "",
             request.content_length,
-            request.body_exists,
+            route is not None and route.body is not None,
         )
 
     # --- One route -------------------------------------------------------------------------------------------------------

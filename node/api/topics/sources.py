@@ -32,7 +32,7 @@ class SourceName(Asked):
 class Where(Asked):
     """A folder (absolute) or the URL of a git repository."""
 
-    place: str = Field(min_length=1, max_length=4_096)
+    place: str = Field(min_length=1, max_length=1_024)
 
 
 class ScopeInfo(Told):
