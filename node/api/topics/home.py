@@ -99,10 +99,11 @@ class Cache(Told):
 
 
 class Cleared(Told):
-    """What was removed."""
+    """What was removed. `kept`: files below the cache that this node did not write."""
 
     files: int
     bytes: int
+    kept: int
 
 
 class Version(Told):
