@@ -18,9 +18,12 @@ from node.aggregator import Aggregator
 from node.app import make_providers
 from node.config import Config
 from node.events import Change
+from node.install.engine import Engine
+from node.install.queue import Queue, retry
 from node.lan import Lan
 from node.scene.agents import Told
 from node.scene.host import host_scenes
+from node.scene.node_agents import agents_of
 from node.service import Service, state_change
 from node.supervisor import SearchEvent, Supervisor
 from protocol.errors import ConflictError, OoderError, StorageError
@@ -163,4 +166,14 @@ class Daemon:
                     self._changed(outcome.changes)
             except OoderError as error:  # a full disk ends a scan, not the node
                 self._failed(error)
+            await self._retry()
             await asyncio.sleep(service.config.settings.scan.every)
+
+    async def _retry(self) -> None:
+        """Complete installs that waited for a source; what is wrong with one of them costs only itself."""
+        queue = Queue(self._service.paths)
+        try:
+            if queue.entries():
+                await retry(Engine(self._service, agents_of(self._service.paths)), queue, lambda event: None)
+        except OoderError as error:
+            self._failed(error)

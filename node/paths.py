@@ -51,6 +51,11 @@ class Paths:
         return self.home / "lan.json"
 
     @property
+    def queue(self) -> Path:
+        """Installs that wait for a source."""
+        return self.home / "queue.json"
+
+    @property
     def cache(self) -> Path:
         return self.home / "cache"
 

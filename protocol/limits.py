@@ -51,6 +51,7 @@ TAR_OVERHEAD: Final = 16 * MIB  # headers and padding of a tar beside its files
 TAR_HEADER_BYTES: Final = 64 * KIB  # one extended header
 INSTALLED_ITEMS: Final = 20_000  # rows of one generation
 CONSENTS_KEPT: Final = 10_000  # consents a generation carries; the newest are kept
+QUEUE_ENTRIES: Final = 1_000  # installs that wait (FLOWS 4.5)
 BUNDLE_BYTES: Final = 4096 * MIB  # all files of one bundle
 GENERATION_BYTES: Final = 64 * MIB  # one generation file or lock file
 GENERATIONS_KEPT: Final = 3  # what garbage collection leaves to roll back to, the current one included

@@ -15,6 +15,7 @@ from node.cli.detail_page import size
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.plan_page import grouped, plan_body, print_plan, sentence
+from node.cli.queue import enqueue, wants_queue
 from node.cli.scan import run_scan
 from node.cli.screen import show
 from node.cli.session import Session
@@ -22,7 +23,9 @@ from node.install.engine import Engine
 from node.install.fetch import Deliverer
 from node.install.installer import Outcome, not_agreed
 from node.install.planning import PlanOptions
+from node.install.queue import is_waiting_matter, waiting_for
 from node.install.steps import ORDER, StepEvent
+from node.scene.node_agents import agents_of
 from protocol import limits
 from protocol.errors import NotFoundError, OoderError, UsageError
 from protocol.install.apply import check
@@ -49,25 +52,47 @@ from protocol.install.planned import Asked, InstallPlan, Question
 )
 @click.option("--pre", is_flag=True, help="Pre-releases count too.")
 @click.option("--no-optional", is_flag=True, help="Without optional dependencies.")
+@click.option("--queue", is_flag=True, help="When it cannot be had now: install it by itself when a source is back.")
 @click.option("--why", is_flag=True, help="Why each item is part of it, and why it is trusted so far.")
 @common_options
 @click.pass_context
 def install_command(
-    ctx: click.Context, /, target: str, only_plan: bool, yes: bool, why: bool, lock_file: Path | None, **options: Any
+    ctx: click.Context,
+    /,
+    target: str,
+    only_plan: bool,
+    yes: bool,
+    why: bool,
+    queue: bool,
+    lock_file: Path | None,
+    **options: Any,
 ) -> None:
     """Install a scene or skill with everything it needs. TARGET is scene:ID, skill:ID[@VERSION], a folder or a package file."""
     session: Session = ctx.obj
-    engine = Engine(session.service)
+    engine = engine_of(session)
     if session.service.never_scanned() and not session.config.settings.offline:
         session.screen.talk(session.say("first_run"))
         run_scan(session)
     lock = None if lock_file is None else read_lock(lock_file)
-    plan = engine.plan(target, read_options({**options, "frozen": options["frozen"] or lock is not None}), lock=lock)
-    if only_plan or not session.screen.as_json:
-        show_plan(session, plan, why=why)
-    if only_plan or plan.is_done:
-        ctx.exit(ExitCode.OK)
-    carry_out(ctx, engine, plan, yes=yes)
+    wishes = read_options({**options, "frozen": options["frozen"] or lock is not None})
+    plan: InstallPlan | None = None
+    try:
+        plan = engine.plan(target, wishes, lock=lock)
+        if only_plan or not session.screen.as_json:
+            show_plan(session, plan, why=why)
+        if only_plan or plan.is_done:
+            ctx.exit(ExitCode.OK)
+        carry_out(ctx, engine, plan, yes=yes)
+    except OoderError as error:
+        if only_plan or wishes.frozen or not is_waiting_matter(error) or not wants_queue(session, target, asked=queue):
+            raise
+        enqueue(session, engine, waiting_for(target, wishes, error, session.service.now()), plan)
+        ctx.exit(ExitCode.PARTIAL)
+
+
+def engine_of(session: Session) -> Engine:
+    """The engine, with the running node's scene agents where there is one."""
+    return Engine(session.service, agents_of(session.paths, session.speaker.language))
 
 
 def read_options(options: dict[str, Any]) -> PlanOptions:
@@ -203,7 +228,7 @@ def update_command(
 ) -> None:
     """Update TARGET, or everything that was asked for; anything that widens is asked again."""
     session: Session = ctx.obj
-    engine = Engine(session.service)
+    engine = engine_of(session)
     options = PlanOptions(upgrade=True, digests=frozenset(digests))
     plans = [(target, engine.plan(target, options))] if target else engine.outdated(options)
     if not any(isinstance(plan, InstallPlan) and plan.changes for _, plan in plans):
@@ -230,7 +255,7 @@ def carry_out_again(session: Session, engine: Engine, plan: InstallPlan, *, yes:
 @click.pass_obj
 def outdated_command(session: Session) -> None:
     """What an update would change."""
-    found = Engine(session.service).outdated(PlanOptions(upgrade=True))
+    found = engine_of(session).outdated(PlanOptions(upgrade=True))
     if session.screen.as_json:
         rows: list[object] = []
         for ref, plan in found:
@@ -254,7 +279,7 @@ def outdated_command(session: Session) -> None:
 @click.pass_obj
 def uninstall_command(session: Session, refs: tuple[str, ...]) -> None:
     """Give up what was asked for; what others still need stays, and `rollback` brings it back."""
-    engine = Engine(session.service)
+    engine = engine_of(session)
     before = {item.release for item in engine.store.current().items}
     committed, inactive = asyncio.run(engine.uninstall(refs, lambda event: None))
     gone = sorted(before - {item.release for item in committed.generation.items})
@@ -273,7 +298,7 @@ def uninstall_command(session: Session, refs: tuple[str, ...]) -> None:
 @click.pass_obj
 def rollback_command(session: Session, generation: int | None) -> None:
     """Make an earlier generation the current one again (default: the one before)."""
-    engine = Engine(session.service)
+    engine = engine_of(session)
     committed, inactive = asyncio.run(engine.rollback(generation, lambda event: None))
     if session.screen.as_json:
         session.screen.answer({"generation": committed.generation.number, "reason": committed.generation.reason})

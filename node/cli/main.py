@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("bundles", "Install from a bundle, with the same checks as from anywhere."),
     "configure": ("configure", "Settings and secrets of an installed skill, kept outside its package."),
     "sbom": ("configure", "A CycloneDX 1.6 bill of materials of what is installed."),
+    "queue": ("queue", "Installs that wait for a source: list, drop."),
     "gc": ("installed", "Remove what no kept generation needs."),
     "sources": ("sources", "The discovery sources: list, add, remove, enable, disable, test."),
     "share": ("share", "What this node shares with other devices: REF, list, stop."),

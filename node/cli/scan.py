@@ -12,6 +12,7 @@ from node.bodies import state_body
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.progress import ScanProgress
+from node.cli.queue import retry_waiting
 from node.cli.screen import show
 from node.cli.session import Session
 from node.service import ScanOutcome
@@ -33,6 +34,7 @@ def scan_command(ctx: click.Context, places_to_add: tuple[str, ...], only: tuple
             session.forget_config()
     outcome = run_scan(session, only)
     report(session, outcome)
+    retry_waiting(session)
     ctx.exit(exit_code(outcome))
 
 

@@ -16,6 +16,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "PENDING skill:{skill} still needs {names}: ooder configure skill:{skill} KEY=VALUE (or --file, --env)",
         "待配置 skill:{skill} 还需要 {names}：ooder configure skill:{skill} 键=值（或 --file、--env）",
     ),
+    "queue.empty": ("Nothing waits.", "没有等待中的安装。"),
+    "queue.dropped": ("{ref} does not wait any more.", "{ref} 不再等待。"),
+    "queue.completed": (
+        "{ref} had waited and is installed now: generation {generation}.",
+        "{ref} 等待已结束并完成安装：第 {generation} 代。",
+    ),
+    "queue.waits": ("{ref} still waits: {reason}", "{ref} 仍在等待：{reason}"),
+    "queue.queued": (
+        "{ref} waits for a source and is installed by itself then. See: ooder queue list",
+        "{ref} 正在等待来源，届时将自动安装。查看：ooder queue list",
+    ),
+    "queue.offer": ("Install {ref} by itself when a source is back?", "来源恢复后自动安装 {ref} 吗？"),
     "age.now": ("now", "刚刚"),
     "age.minutes": ("{n} min", "{n} 分钟"),
     "age.hours": ("{n} h", "{n} 小时"),

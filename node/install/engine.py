@@ -109,29 +109,29 @@ class Engine:
         try:
             outcome = await installer.install(plan, agreed, self._logged(tell))
         except OoderError as error:
-            self._log("skill.install.failed", plan.target, code=error.code)
+            self.log("skill.install.failed", plan.target, code=error.code)
             raise
         for item in outcome.changed:
-            self._log(
+            self.log(
                 _EVENTS[item.kind.value], str(item.ref), generation=outcome.generation.number, step=item.step.value
             )
         for scene in outcome.generation.scenes:
             if str(scene.ref.any_version) not in outcome.inactive:
-                self._log("scene.activated", str(scene.ref))
+                self.log("scene.activated", str(scene.ref))
         return outcome
 
     async def uninstall(self, refs: Collection[str], tell: Tell) -> tuple[Committed, dict[str, OoderError]]:
         """Give up what was asked for; what others need stays."""
         committed = await asyncio.to_thread(self.store.uninstall, tuple(refs), self.service.now())
         for ref in refs:
-            self._log("skill.uninstalled", ref, generation=committed.generation.number)
+            self.log("skill.uninstalled", ref, generation=committed.generation.number)
         return committed, await activate(self.store, self._agents, committed.generation, tell)
 
     async def rollback(self, to: int | None, tell: Tell) -> tuple[Committed, dict[str, OoderError]]:
         """Make an earlier generation the current one again, as a new generation."""
         number = self._before() if to is None else to
         committed = await asyncio.to_thread(self.store.rollback, number, self.service.now(), activation=True)
-        self._log("install.rolled_back", "", to=number, generation=committed.generation.number)
+        self.log("install.rolled_back", "", to=number, generation=committed.generation.number)
         return committed, await activate(self.store, self._agents, committed.generation, tell)
 
     def _before(self) -> int:
@@ -150,14 +150,15 @@ class Engine:
         return self.store.collect()
 
     # --- Log -------------------------------------------------------------------------------------------------------
-    def _log(self, kind: str, ref: str, **data: str | int) -> None:
+    def log(self, kind: str, ref: str, **data: str | int) -> None:
+        """One row of the event log."""
         notes = [Logged(kind, ref, write_json(data))]
         self.service.index.apply([], self.service.rules, self.service.now(), notes)
 
     def _logged(self, tell: Tell) -> Tell:
         def both(event: StepEvent) -> None:
             if event.state != "progressed":
-                self._log(f"install.{event.step.value}.{event.state}", event.ref, done=event.done, total=event.total)
+                self.log(f"install.{event.step.value}.{event.state}", event.ref, done=event.done, total=event.total)
             tell(event)
 
         return both

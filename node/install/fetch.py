@@ -113,6 +113,8 @@ class DiskDeliverer:
         return await asyncio.to_thread(self._bring, path, location, stage)
 
     def _bring(self, path: Path, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
+        if not path.exists():
+            raise UnavailableError("install.place_gone", path=str(path))
         try:
             if path.is_dir():
                 return stage.folder(path, skip=SKIPPED_FOLDERS | SKIPPED_FILES), Origin(location.source, location.url)

@@ -28,6 +28,12 @@ _PIPELINE = {
         "Plug the network in, or let it be installed when a source is back: ooder install {ref} --queue",
         "请接通网络，或在来源恢复后自动安装：ooder install {ref} --queue",
     ),
+    "install.place_gone": Message(
+        "{path} is not there now",
+        "{path} 目前不存在",
+        "Plug the disk in or mount it, or scan again: ooder scan",
+        "请接入或挂载该磁盘，或重新扫描：ooder scan",
+    ),
     "install.not_agreed": Message(
         "{count} things were not agreed to: {causes}",
         "有 {count} 项未获同意：{causes}",
@@ -220,6 +226,25 @@ _STORE = {
     ),
 }
 
+_QUEUE = {
+    "queue.damaged": Message(
+        "the waiting installs in {path} cannot be read: {reason}",
+        "无法读取等待中的安装 {path}：{reason}",
+        "Move the file away and queue again.",
+        "请移走该文件后重新加入队列。",
+    ),
+    "queue.full": Message("{limit} installs wait already", "已有 {limit} 个安装在等待"),
+    "queue.not_waiting": Message(
+        "{ref} does not wait", "{ref} 不在等待队列中", "See: ooder queue list", "查看：ooder queue list"
+    ),
+    "queue.asks_again": Message(
+        "the plan of {ref} asks more than was agreed to: {causes}",
+        "{ref} 的方案超出了已同意的范围：{causes}",
+        "Look at it and agree again: ooder install {ref}",
+        "请查看并重新同意：ooder install {ref}",
+    ),
+}
+
 _BUNDLE = {
     "bundle.malformed": Message(
         "this bundle is damaged or no bundle of this program: {reason}",
@@ -242,4 +267,4 @@ _BUNDLE = {
     "bundle.revoked_key": Message("the key of this bundle was revoked: {key}", "此离线包的密钥已被吊销：{key}"),
 }
 
-MESSAGES: dict[str, Message] = {**_PIPELINE, **_UNPACK, **_INSTALL, **_STORE, **_BUNDLE}
+MESSAGES: dict[str, Message] = {**_PIPELINE, **_UNPACK, **_INSTALL, **_STORE, **_BUNDLE, **_QUEUE}
