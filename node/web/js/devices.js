@@ -3,7 +3,7 @@
 
 import { loadPeers, tellFailure } from "./acts.js";
 import { open } from "./address.js";
-import { ask, offers } from "./api.js";
+import { ask } from "./api.js";
 import { h, Part, shown } from "./dom.js";
 import { ago, t } from "./words.js";
 import { change, state } from "./state.js";
@@ -23,7 +23,7 @@ class Devices extends Part {
 
   view() {
     this.learn();
-    const rows = state.peers ?? [...(state.devices ?? new Map()).values()];
+    const rows = state.peers?.length ? state.peers : [...(state.devices ?? new Map()).values()];
     const mdns = rows.filter((row) => sourcesOf(row).includes("mdns_dns_sd"));
     return [
       h(
@@ -40,7 +40,7 @@ class Devices extends Part {
 
   /** Agents are described by their details; each is asked for once per version of its row. */
   learn() {
-    if (state.peers || offers("peers")) return;
+    if (state.peers?.length) return;
     const agents = state.sky.filter((row) => row.kind === "agent").slice(0, MOST);
     const known = state.devices ?? new Map();
     const missing = agents.filter((row) => known.get(row.ref)?.mark !== row.digest + row.seen_at + row.freshness);
