@@ -17,7 +17,7 @@ class Activity extends Part {
       { class: "panel activity", "aria-label": t("activity") },
       h("div", { class: "panel-head" }, h("h2", {}, t("activity")), copyButton(command("status", "--events", "0"))),
       state.gap ? h("p", { class: "warning" }, t("activity.gap")) : null,
-      rows.length ? h("ol", { role: "log", "aria-live": "off", tabindex: "0", "aria-label": t("activity") }, rows.map(line)) : h("p", { class: "muted" }, t("activity.none")),
+      rows.length ? h("div", { class: "tail", role: "log", "aria-live": "off", tabindex: "0", "aria-label": t("activity") }, h("ol", {}, rows.map(line))) : h("p", { class: "muted" }, t("activity.none")),
     );
   }
 }

@@ -34,8 +34,10 @@ class App extends Part {
   room() {
     if (state.view === "installed") return h("oo-installed", { key: "installed" });
     if (state.view === "sources") return h("oo-panels", { key: "sources" });
-    if (state.view === "activity") return h("oo-activity", { key: "activity", class: "wide" });
+    const title = h("h1", { class: "hidden", key: "title" }, t("view." + state.view));
+    if (state.view === "activity") return [title, h("oo-activity", { key: "activity", class: "wide" })];
     return [
+      title,
       h("oo-filters", { key: "filters" }),
       h("oo-lights", { key: "lights" }),
       h(

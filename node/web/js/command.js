@@ -23,7 +23,7 @@ export function searchCommand({ text, kind, source }) {
 export const copyButton = (line, label = "") =>
   h(
     "button",
-    { type: "button", class: "quiet copy", title: t("copy.title", { line }), "aria-label": t("copy.title", { line }), onclick: () => copy(line) },
+    { type: "button", class: "quiet copy", title: t("copy.title", { line }), "aria-label": label ? null : t("copy.title", { line }), onclick: () => copy(line) },
     sign("copy", 14),
     label,
   );

@@ -8,14 +8,14 @@ import { bytes, has, number, t } from "./words.js";
 const TRUST_RANK = { official: 3, community: 2, personal: 1, unverified: 0 };
 const FIRST = ["rating", "downloads", "installs", "stars"];
 
-/** A table of providers: one row per skill; on a narrow page each row becomes a small card. `extra(row)` adds a last cell. */
-export function comparison(rows, extra) {
+/** A table of providers: one row per skill; on a narrow page each row becomes a small card. `label` says what for, `extra(row)` adds a last cell. */
+export function comparison(rows, label, extra) {
   if (!rows.length) return h("p", { class: "warning" }, sign("warn", 14), t("compare.nobody"));
   const signals = [...new Set(rows.flatMap((row) => Object.keys(row.signals ?? {})))].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b)).slice(0, 4);
   const best = Object.fromEntries(signals.map((name) => [name, Math.max(...rows.map((row) => row.signals?.[name] ?? -Infinity))]));
   return h(
     "div",
-    { class: "compare", role: "region", tabindex: "0", "aria-label": t("compare") },
+    { class: "compare", role: "region", tabindex: "0", "aria-label": t("compare.of", { name: label }) },
     h(
       "table",
       {},

@@ -75,7 +75,7 @@ class Detail extends Part {
       state.wish === body.ref ? h("oo-install", { key: "install " + body.ref, ".ref": body.ref }) : acts(body),
       conflicts(body),
       capabilities(body),
-      body.providers ? section("providers", body.providers.length, comparison(body.providers)) : null,
+      body.providers ? section("providers", body.providers.length, comparison(body.providers, shown(body.name || body.id, 80))) : null,
       provides(body),
       requires(body),
       neededBy(body),
@@ -197,7 +197,7 @@ function capabilities(body) {
           need.known ? refLink(need.ref, need.name || need.ref) : h("bdi", {}, shown(need.ref, 120)),
           h("small", {}, [shown(need.version, 24), need.required ? "" : t("optional"), need.known ? "" : t("unknown")].filter(Boolean).join(" · ")),
         ),
-        comparison(need.providers),
+        comparison(need.providers, shown(need.name || need.ref, 80)),
       ),
     ),
   );

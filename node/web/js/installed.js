@@ -93,7 +93,7 @@ class Installed extends Part {
       offers("installed/{ref}/call") ? button("call", () => this.call(item, cap)) : null,
       offers("installed/{ref}/replace") ? button("replace", () => this.compare(item, cap)) : null,
       this.calling === item.id + cap ? this.callForm(item, cap) : null,
-      open_ && this.choices ? comparison(this.choices, (row) => button("choose", () => this.replace(item, cap, row.ref))) : null,
+      open_ && this.choices ? comparison(this.choices, shown(cap, 80), (row) => button("choose", () => this.replace(item, cap, row.ref))) : null,
     );
   }
 

@@ -23,7 +23,7 @@ class Results extends Part {
     return h(
       "div",
       { class: "results", id: "results", role: "tabpanel", "aria-labelledby": "scope-" + state.scope, "aria-busy": String(state.asking) },
-      answer.items.length ? head(answer, rows) : null,
+      answer.items.length ? [h("h2", { class: "hidden" }, t("results")), head(answer, rows)] : null,
       rows.length ? h("ul", { class: "cards" }, rows.map(card)) : answer.items.length ? h("p", { class: "empty" }, t("offline.nothing")) : nothing(),
       answer.total > shownRows.length && state.wanted < 1000
         ? h("button", { type: "button", class: "more", onclick: more }, t("more", { n: answer.total - shownRows.length }))

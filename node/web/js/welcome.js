@@ -16,7 +16,7 @@ class Welcome extends Part {
       "section",
       { class: "welcome" },
       sign("radar", 56),
-      h("h1", {}, t("welcome.title")),
+      h("h2", {}, t("welcome.title")),
       h("p", {}, t("welcome.text")),
       h("ol", {}, this.step("scan", this.scan()), this.step("place", placeForm("welcome-place")), this.step("command", h("p", {}, h("code", {}, command("scan", "~/skills").replaceAll("'", "")), copyButton("ooder scan ~/skills")))),
     );

@@ -1,0 +1,103 @@
+"""Makes docs/pictures/*.png: the page with the demo catalogue, in a real browser. Needs Chromium (scripts/setup-browser.sh).
+
+python -m scripts.pictures [FOLDER]
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACES = ROOT / "docs" / "pictures"
+
+
+def _nothing(page: Any) -> None:
+    """The page as it opens."""
+
+
+def _detail(page: Any) -> None:
+    page.evaluate("location.hash = '#/scene:daily-report'")
+    page.locator(".drawer table").first.wait_for()
+
+
+def _sources(page: Any) -> None:
+    page.evaluate("location.hash = '#/sources'")
+    page.locator(".panels .panel").first.wait_for()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: its file name, the browser's settings, what is done before it is taken."""
+
+    name: str
+    language: str
+    colors: str
+    width: int
+    height: int
+    prepare: Callable[[Any], None] = _nothing
+
+
+PICTURES = (
+    Picture("discover-light-zh", "zh-CN", "light", 1280, 860),
+    Picture("discover-dark-en", "en-GB", "dark", 1280, 860),
+    Picture("detail-light-en", "en-GB", "light", 1280, 860, _detail),
+    Picture("sources-dark-zh", "zh-CN", "dark", 1280, 700, _sources),
+    Picture("narrow-light-zh", "zh-CN", "light", 360, 760),
+)
+
+
+def main(folder: Path = PLACES) -> None:
+    """Take all pictures."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.fakes.web_node import WebNode
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as driver:
+        home = Path(place) / "home"
+        catalogue = Path(place) / "qinghe-catalogue"
+        shutil.copytree(ROOT / "scenarios" / "catalogue", catalogue)
+        home.mkdir(mode=0o700)
+        (home / "config.yaml").write_text(f"sources:\n  local_fs:\n    folders: [{catalogue}]\n", "utf-8")
+        found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        chromium = driver.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        with WebNode(home) as node:
+            for picture in PICTURES:
+                _take(chromium, node.link(), picture, folder)
+        chromium.close()
+
+
+def _take(chromium: Any, link: str, picture: Picture, folder: Path) -> None:
+    context = chromium.new_context(
+        locale=picture.language,
+        color_scheme=picture.colors,
+        viewport={"width": picture.width, "height": picture.height},
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(link)
+    page.locator(".link.live").wait_for()
+    if page.locator(".welcome").count():
+        page.locator(".seek .primary").click()
+        page.locator(".card:not(.ghost)").first.wait_for()
+        page.wait_for_timeout(5_000)  # newcomers are marked for four seconds
+        page.reload()
+    page.locator(".card:not(.ghost)").first.wait_for()
+    page.locator(".link.live").wait_for()
+    picture.prepare(page)
+    page.wait_for_timeout(400)
+    page.screenshot(path=folder / f"{picture.name}.png")
+    context.close()
+    print(f"{picture.name}.png")
+
+
+if __name__ == "__main__":
+    main(*(Path(argument) for argument in sys.argv[1:2]))
