@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from node.index import claims
 from node.index.schema import BAND
@@ -51,6 +51,7 @@ _CHANGED = tuple(
 )
 _STAMP = COLUMNS.index("stamp")
 _FACETS = COLUMNS.index("facets")
+FACETS_OF_ROW = 1 + _FACETS  # in a stored row
 _CONFLICTS = COLUMNS.index("conflicts")
 _NARROW = COLUMNS.index("version")  # so many columns are in entries, the rest in cards
 _ENTRY_VALUES = ", ".join("?" * (1 + _NARROW))
@@ -85,7 +86,7 @@ def show(entry: Entry, sightings: Sequence[tuple[Sighting, int]]) -> Shown:
         principal=claims.storable(chosen.principal),
         digest=claims.storable(chosen.digest),
         status=chosen.status.value,
-        installable=chosen.installable and not entry.ambiguous,
+        installable=bool(chosen.claims) and chosen.installable and not entry.ambiguous,
         conflicts=len(entry.conflicts),
         releases=1 + len(entry.others),
         sources=" ".join(sources),
@@ -107,6 +108,8 @@ def _text(item: Item) -> str:
 
 def _home(sightings: Sequence[tuple[Sighting, int]]) -> int:
     """The one origin whose survey renews the entry without merging again, or 0: all sightings equal in time and open-ended."""
+    if not sightings:
+        return 0
     first, origin_n = sightings[0]
     for one, where in sightings:
         if where != origin_n or one.expires_at or one.seen_at != first.seen_at or claims.is_timed(one):
@@ -114,14 +117,30 @@ def _home(sightings: Sequence[tuple[Sighting, int]]) -> int:
     return origin_n
 
 
+def touch(db: sqlite3.Connection, names: Iterable[tuple[str, str]]) -> None:
+    """Put these names into temp.touched, and no others."""
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS touched(kind TEXT, id TEXT, PRIMARY KEY(kind, id)) WITHOUT ROWID")
+    db.execute("DELETE FROM touched")
+    db.executemany("INSERT INTO touched VALUES (?, ?)", names)
+
+
+def stored_rows(db: sqlite3.Connection) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """The rows of temp.touched as they are shown now, n first."""
+    columns = ", ".join(COLUMNS)
+    query = f"SELECT n, {columns} FROM touched CROSS JOIN entries USING (kind, id) CROSS JOIN cards USING (n)"
+    return {(row[1], row[2]): row for row in db.execute(query).fetchall()}
+
+
+def provided_by(facets: str) -> set[str]:
+    """The capabilities that a row's facets say it provides."""
+    return {facet[9:] for facet in facets.split("\n") if facet.startswith("provides:")}
+
+
 def write_shown(
     db: sqlite3.Connection, shown: Mapping[tuple[str, str], Shown | None]
 ) -> Iterator[tuple[str, str, str]]:
     """Write the rows that differ from what is shown; `shown` has the names of temp.touched. Yields type, ref, data of changes."""
-    columns = ", ".join(COLUMNS)
-    query = f"SELECT n, {columns} FROM touched CROSS JOIN entries USING (kind, id) CROSS JOIN cards USING (n)"
-    rows = db.execute(query).fetchall()
-    stored = {(row[1], row[2]): row for row in rows}
+    stored = stored_rows(db)
     writer = _Writer(db)
     for name, new in shown.items():
         old = stored.get(name)

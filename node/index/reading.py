@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from node.index import claims
+from node.index.declared import declared_entry
 from node.index.writing import Rules
 from protocol import limits
 from protocol.item_json import read_json
@@ -69,6 +70,8 @@ def sightings(db: sqlite3.Connection, kind: Kind, id_: str) -> list[Sighting]:
 def entry(db: sqlite3.Connection, kind: Kind, id_: str, rules: Rules, now: float) -> Entry | None:
     """The entry of one name, judged and merged at `now`."""
     said = sightings(db, kind, id_)
+    if not said and kind is Kind.CAPABILITY:
+        return declared_entry(db, id_, rules.policy, now)
     return merge([admit(one, rules.policy, now, rules.floors) for one in said], rules.policy) if said else None
 
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from node.events import Change
 from node.index import claims
-from node.index.entries import Shown, show, write_shown
+from node.index.declared import derive
+from node.index.entries import FACETS_OF_ROW, Shown, provided_by, show, stored_rows, touch, write_shown
 from protocol import limits
 from protocol.freshness import FRESH_FOR, FRESH_FOR_OTHERS
 from protocol.item_json import write_json
-from protocol.items import Progress, Reading, Report, Sighting, Survey
+from protocol.items import Item, Progress, Reading, Report, Sighting, Survey
 from protocol.merge import merge
 from protocol.refs import Kind
 from protocol.trust import NO_FLOORS, Floors, TrustPolicy, admit
@@ -168,16 +169,45 @@ def remerge(
     wanted = sorted(names)
     if not wanted:
         return []
-    db.execute("CREATE TEMP TABLE IF NOT EXISTS touched(kind TEXT, id TEXT, PRIMARY KEY(kind, id)) WITHOUT ROWID")
-    db.execute("DELETE FROM touched")
-    db.executemany("INSERT INTO touched VALUES (?, ?)", wanted)
+    touch(db, wanted)
     said = _said(db, made or {})
+    declared = {id_ for kind, id_ in wanted if kind == Kind.CAPABILITY.value and (kind, id_) not in said}
     shown: dict[Name, Shown | None] = {}
+    items: dict[str, Item] = {}
     for name in wanted:
+        if name[0] == Kind.CAPABILITY.value and name not in said:
+            continue  # no file describes it any more: its skills decide, below
         sightings = said.get(name, ())
         entry = merge([admit(one, rules.policy, now, rules.floors) for one, _ in sightings], rules.policy)
         shown[name] = show(entry, sightings) if entry else None
-    return [Change(kind, ref, data) for kind, ref, data in write_shown(db, shown)]
+        if entry and name[0] == Kind.SKILL.value:
+            items[name[1]] = entry.item
+    for (kind, _), row in stored_rows(db).items():
+        if kind == Kind.SKILL.value:
+            declared |= provided_by(row[FACETS_OF_ROW])
+    declared |= {offered.id for item in items.values() for offered in item.provides}
+    changes = [Change(*change) for change in write_shown(db, shown)]
+    return changes + _redeclare(db, declared, items, rules, now)
+
+
+def _redeclare(
+    db: sqlite3.Connection, capabilities: set[str], items: dict[str, Item], rules: Rules, now: float
+) -> list[Change]:
+    """Bring the rows of capabilities up to date that only skills speak of."""
+
+    def item_of(skill_id: str) -> Item | None:
+        if skill_id not in items:
+            touch(db, [(Kind.SKILL.value, skill_id)])
+            said = [one for found in _said(db, {}).values() for one, _ in found]
+            entry = merge([admit(one, rules.policy, now, rules.floors) for one in said], rules.policy)
+            if entry is None:
+                return None
+            items[skill_id] = entry.item
+        return items[skill_id]
+
+    shown = derive(db, capabilities, item_of)
+    touch(db, shown)
+    return [Change(*change) for change in write_shown(db, shown)]
 
 
 def _said(db: sqlite3.Connection, made: dict[int, Sighting]) -> dict[Name, list[tuple[Sighting, int]]]:

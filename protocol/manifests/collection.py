@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Final
 
-from protocol.items import Evidence, Item, Sighting, Standing
+from protocol.items import Evidence, Sighting, Standing
 from protocol.manifests.reading import Listing, ManifestReading
-from protocol.refs import Kind, is_id
-
-DECLARED: Final = "declared by a skill"
-"""Dialect of a capability that only skills speak of."""
 
 COPY_FOLDERS: Final = frozenset({"archive", "archived", "downloads", "target", "build", "bak", "backup"})
 """Folders that hold copies (SECURITY 2.1)."""
@@ -96,33 +92,7 @@ def sightings_of(
         )
         for listing in reading.listings
     ]  # fmt: skip
-    found += [
-        Sighting(
-            item, source, origin, place, here, principal, evidence, at, expires_at=expires_at, standing=Standing.LISTING
-        )
-        for item in declared_capabilities(reading.items)
-    ]
     return tuple(found)
-
-
-def declared_capabilities(items: Iterable[Item]) -> Iterator[Item]:
-    """Capabilities that skills say they provide. Hardly any real capability has a `cap.yaml` of its own (FORMATS 1.5), so
-    this is how most of them become known: listed, without a contract, until somebody describes them."""
-    seen: set[str] = set()
-    for item in items:
-        for offered in item.provides:
-            if item.kind is Kind.SKILL and offered.id not in seen and is_id(offered.id):
-                seen.add(offered.id)
-                yield Item(
-                    Kind.CAPABILITY,
-                    offered.id,
-                    offered.version,
-                    offered.name,
-                    offered.description,
-                    offered.category,
-                    dialect=DECLARED,
-                    facts={"declaredBy": f"skill:{item.id}"},
-                )
 
 
 def listed_place(place: str, path: str) -> str:

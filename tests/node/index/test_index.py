@@ -61,7 +61,7 @@ def ids(index: Index, text: str = "", **more: object) -> list[str]:
 CATALOGUE = (
     item("daily-report", "日报汇总", description="自动生成日报 and send it", category="办公", tags=("report",)),
     item("report", "Report builder", description="builds"),
-    item("weekly", "周报", description="daily report of the week", provides=(Provided("report-email", "邮件"),)),
+    item("weekly", "周报", description="daily report of the week", provides=(Provided("mail-out", "邮件"),)),
     item("knowledge", "企业知识库 RAG", requires=(Dependency(Kind.CAPABILITY, "vector-search"),)),
     item("onboarding", "新员工入职", kind=Kind.SCENE),
 )
@@ -82,8 +82,8 @@ CATALOGUE = (
         ("cap:bad id", []),
         ("!!!", []),
         ("ＲＡＧ", ["knowledge"]),
-        ("邮件", ["weekly"]),
-        ("*", ["daily-report", "knowledge", "onboarding", "report", "weekly"]),
+        ("邮件", ["mail-out", "weekly"]),
+        ("*", ["daily-report", "knowledge", "mail-out", "onboarding", "report", "weekly"]),
     ],
 )
 def test_search_finds_and_ranks(index: Index, text: str, wanted: list[str]) -> None:
@@ -96,12 +96,12 @@ def test_filters(index: Index) -> None:
     assert ids(index, kinds=frozenset({Kind.SCENE})) == ["onboarding"]
     assert ids(index, category="办公") == ["daily-report"]
     assert ids(index, capability="vector-search") == ["knowledge"]
-    assert ids(index, "报", capability="report-email") == ["weekly"]
+    assert ids(index, "报", capability="mail-out") == ["weekly"]
     assert ids(index, "报", sources=frozenset({"github"})) == []
-    assert len(ids(index, sources=frozenset({"github", "local_fs"}))) == 5
+    assert len(ids(index, sources=frozenset({"github", "local_fs"}))) == 6
     assert ids(index, min_trust=Trust.OFFICIAL) == []
     assert ids(index, "入职", min_trust=Trust.PERSONAL, kinds=frozenset({Kind.SCENE})) == ["onboarding"]
-    assert [row.ref.id for row in index.providers("report-email", NOW)] == ["weekly"]
+    assert [row.ref.id for row in index.providers("mail-out", NOW)] == ["weekly"]
 
 
 def test_freshness_is_filtered_and_shown_as_of_now(index: Index) -> None:
@@ -167,7 +167,7 @@ def test_a_reading_replaces_and_a_survey_drops(index: Index) -> None:
 
 def test_repeating_changes_nothing(index: Index) -> None:
     said = [reading(sighted(one)) for one in CATALOGUE]
-    assert index.apply(said, RULES, NOW) == 5
+    assert index.apply(said, RULES, NOW) == 6
     assert index.apply(said, RULES, NOW) == 0
 
 
@@ -209,9 +209,9 @@ def test_the_event_log_is_bounded_and_says_when_something_is_missing(
     monkeypatch.setattr("protocol.limits.EVENTS_KEPT", 3)
     fill(index, *CATALOGUE)
     log = index.events_since(0)
-    assert ([event.n for event in log.events], log.gap, log.last) == ([3, 4, 5], True, 5)
-    assert not index.events_since(3).gap
-    assert index.events_since(5).events == ()
+    assert ([event.n for event in log.events], log.gap, log.last) == ([4, 5, 6], True, 6)
+    assert not index.events_since(4).gap
+    assert index.events_since(6).events == ()
     assert index.events_since(9).gap  # a number from before the index was rebuilt
 
 
