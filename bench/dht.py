@@ -69,7 +69,7 @@ class Town:
     async def read(self, number: int, name: str) -> bool:
         server = self.nodes[number]
         found = await server.do(get(server.machine, name_key(parse_ref(name)), Place()))
-        return len(found.live) == 1
+        return bool(found.live)
 
     async def write(self, number: int, name: str) -> int:
         server = self.nodes[number]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from node.io.files import RealFolders
     from node.io.git import GitMirrors
     from node.io.mdns import ZeroconfMdns
+    from node.service import Service
+    from protocol.dht.record import Pointer
     from sources.ports import GitBounds
 
 
@@ -33,6 +35,7 @@ class NodePorts:
     def __init__(self, paths: Paths, places: Places, clock: Clock, name: str = "") -> None:
         self._paths = paths
         self.lan = Lan(paths, clock, name)
+        self.dht_offers: Callable[[], Sequence[Pointer]] = lambda: ()
         self.kept: dict[str, tuple[object, DiscoveryProvider]] = {}
         self.context = Context(clock=clock, places=places, home=paths.home, random=SystemRandom())
 
@@ -53,7 +56,7 @@ class NodePorts:
         from node.dht import HomeDht
 
         dht = HomeDht(self._paths, self.context.clock, self.context.random)
-        dht.neighbours, dht.on_port = self.lan.dht_neighbours, self.lan.set_dht_port
+        dht.offers, dht.neighbours, dht.on_port = self.dht_offers, self.lan.dht_neighbours, self.lan.set_dht_port
         return dht
 
     def git(self, bounds: GitBounds) -> GitMirrors:
@@ -98,6 +101,13 @@ def make_providers(config: Config, names: Sequence[str], ports: NodePorts) -> Ma
         made[name] = provider
     _introduce(made, ports)
     return made
+
+
+def shared_pointers(service: Service) -> Sequence[Pointer]:
+    """What the DHT may carry of a home; only a running node of the DHT asks."""
+    from node.dht_offers import offers_of
+
+    return offers_of(service)
 
 
 def _introduce(made: Mapping[str, Any], ports: NodePorts) -> None:

@@ -50,7 +50,7 @@ async def _nobody_asks(port: int) -> None:
 
 
 class HomeDht:
-    """The port of the source `dht_kademlia`. `offers` and `neighbours` may be replaced at any time;
+    """The port of the source `dht_kademlia`. `offers` is called in a thread;
     `on_port` is told the port of the full node, 0 when it ends."""
 
     def __init__(self, paths: Paths, clock: Clock, random: Random, within: Within = contextlib.nullcontext) -> None:
@@ -244,7 +244,8 @@ class LiveNode:
     async def _publish(self) -> None:
         """Sweep when something changed or an hour went by."""
         wall = self._clock.wall()
-        records = self._signed(list(self._home.offers())[: limits.DHT_PUBLISHED], wall)
+        offers = await asyncio.to_thread(lambda: list(self._home.offers()))
+        records = self._signed(offers[: limits.DHT_PUBLISHED], wall)
         raws = {signed.record.name: signed.raw for signed in records}
         if raws == self._records and wall - self.published_at < self._config.republish_s:
             return

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from node.aggregator import Aggregator, storage_failure
-from node.app import NodePorts, make_providers
+from node.app import NodePorts, make_providers, shared_pointers
 from node.bodies import row_body
 from node.cache_tree import CacheRow, remove_cache, write_cache
 from node.config import Config
@@ -125,7 +125,9 @@ class Service:
     @cached_property
     def ports(self) -> NodePorts:
         """What sources need of the world."""
-        return NodePorts(self.paths, self.index, self._clock, self.config.settings.name)
+        ports = NodePorts(self.paths, self.index, self._clock, self.config.settings.name)
+        ports.dht_offers = lambda: shared_pointers(self)
+        return ports
 
     # --- Asking ----------------------------------------------------------------------------------------------------
     def search(self, query: Query) -> Answer:

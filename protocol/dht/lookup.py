@@ -45,7 +45,8 @@ class Candidate:
 
 
 class Lookup:
-    """One walk towards `target`. `network_of` gives the network an address is counted in, "" for none."""
+    """One walk towards `target`. `network_of` gives the network an address is counted in, "" for none. `alpha`, the questions in
+    flight on a path, may be lowered on the way."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class Lookup:
         alpha: int = limits.DHT_ALPHA,
         paths: int = 1,
     ) -> None:
-        self.target, self._own, self._width, self._alpha = target, own, width, alpha
+        self.target, self._own, self._width, self.alpha = target, own, width, alpha
         self._network_of = network_of
         self._paths: list[list[Candidate]] = [[] for _ in range(paths)]
         self._known: dict[tuple[int, str, int], Candidate] = {}
@@ -82,7 +83,7 @@ class Lookup:
         if self.stopped:
             return found
         for number, order in enumerate(self._paths):
-            while self._flying[number] < self._alpha and self.asked < limits.DHT_LOOKUP_QUESTIONS:
+            while self._flying[number] < self.alpha and self.asked < limits.DHT_LOOKUP_QUESTIONS:
                 candidate = self._first_new(order)
                 if candidate is None:
                     break
@@ -96,6 +97,8 @@ class Lookup:
         """`candidate` answered with these contacts."""
         if candidate.was is Was.ASKED:
             self._flying[candidate.path] -= 1
+        if candidate.was is Was.FAILED:
+            insort(self._paths[candidate.path], candidate)  # given up too early
         if candidate.was is not Was.ANSWERED:
             candidate.was = Was.ANSWERED
             self.answered.append(candidate)
@@ -112,7 +115,7 @@ class Lookup:
         """`candidate` will not answer, or not with anything that can be read."""
         if candidate.was is Was.ASKED:
             self._flying[candidate.path] -= 1
-        if candidate.was is not Was.ANSWERED:
+        if candidate.was not in {Was.ANSWERED, Was.FAILED}:
             candidate.was = Was.FAILED
             self._paths[candidate.path].remove(candidate)
 

@@ -17,13 +17,15 @@ from protocol import limits
 from protocol.dht.contacts import Contact
 from protocol.dht.events import Answered, Asked, Ended, RecordFound
 from protocol.dht.index_trie import Walk
-from protocol.dht.lookup import Candidate, Lookup
+from protocol.dht.lookup import Candidate, Lookup, Was
 from protocol.dht.messages import CONTACTS, MORE, VALUES, Answer, Found, Place, Pull, Put
 from protocol.dht.node import DhtNode
 from protocol.dht.record import SignedPointer, key_at, short_hash
 from protocol.dht.tasks import Later, together
 from protocol.refs import Kind
 
+_AGREE = 2  # holders that name the same records end a quick reading
+_PATIENCE = 3  # soft timeouts until a silent node, asked twice, is not waited for even where few answered
 _PULLED = 4  # records asked for in one question; as many as fit into an answer
 _PULLS_EACH = 2  # pulls under way to one node
 _WALKS = 8  # index nodes looked at together
@@ -86,6 +88,7 @@ class Search:
             own=node.own.id,
             width=width,
             paths=paths,
+            alpha=limits.DHT_ALPHA if careful or place is None else _AGREE,
         )
         self.reading = KeyReading(key)
         self.done: Later[KeyReading] = Later()
@@ -113,6 +116,7 @@ class Search:
             return
         want = CONTACTS | (VALUES if self._values else 0)
         node = self._node
+        settled = self._settled()
         for candidate in self.lookup.next_questions():
             node.tell(
                 Asked(self._number, self.lookup.target, candidate.contact, candidate.path, candidate.hops, node.now)
@@ -123,17 +127,28 @@ class Search:
                 partial(self._heard, candidate, node.now),
                 partial(self._slow, candidate),
             )
-        if self._settled() and not self._pull_missing():
+        if (settled or self.lookup.done) and not self._pull_missing():
             self._end()
 
     def _settled(self) -> bool:
-        if not self._careful and self._values and max(self._sets.values(), default=0) >= 2:
-            self.lookup.stop()
+        if not self._careful and self._sets:
+            agreeing = max(self._sets.values())
+            self.lookup.alpha = max(1, _AGREE - agreeing)  # no more in flight than may still be needed
+            if agreeing >= _AGREE:
+                self.lookup.stop()
+        elif len(self.lookup.answered) >= _AGREE:
+            self.lookup.alpha = limits.DHT_ALPHA  # they know nothing: this may be a long way
         return self.lookup.done
 
     def _slow(self, candidate: Candidate) -> None:
         self.lookup.slow(candidate)
+        self._node.timers.at(self._node.now + _PATIENCE * self._node.soft, partial(self._gave_up, candidate))
         self._step()
+
+    def _gave_up(self, candidate: Candidate) -> None:
+        if candidate.was is Was.SLOW and not self.done.done:
+            self.lookup.failed(candidate)
+            self._step()
 
     def _heard(self, candidate: Candidate, sent: float, answer: Answer | None) -> None:
         node, seconds = self._node, self._node.now - sent
@@ -170,7 +185,7 @@ class Search:
         name = short_hash(raw)
         if name in self._have:
             return
-        signed = self._node.verifier.open(raw, self._node.now, self._node.wall)
+        signed = self._node.verifier.open(raw, self._node.now, self._node.wall, wanted=True)
         if signed is None:
             self.reading.refused += 1
             return

@@ -56,15 +56,15 @@ class Verifier:
         self._good: dict[bytes, SignedPointer] = {}
         self._budget = Bucket(limits.DHT_VERIFY_RATE, limits.DHT_VERIFY_BURST, now)
 
-    def open(self, raw: bytes, now: float, wall: float) -> SignedPointer | None:
-        """The record, or None; why not is counted by code."""
+    def open(self, raw: bytes, now: float, wall: float, *, wanted: bool = False) -> SignedPointer | None:
+        """The record, or None; why not is counted by code. What we asked for ourselves (`wanted`) is outside the budget."""
         if len(raw) > limits.RECORD_DHT_BYTES:
             self._counts["record.too_big"] += 1
             return None
         known = self._good.get(raw)
         if known is not None and known.record.expires_at > wall:
             return known
-        if not self._budget.take(now):
+        if not wanted and not self._budget.take(now):
             self._counts["dropped.verify_budget"] += 1
             return None
         try:
@@ -182,6 +182,8 @@ class Server:
                 statuses.append(STORED)
             elif self._is_far(key):
                 statuses.append(FAR)
+            elif self._has_no_room(key, place, raw, wall):
+                statuses.append(FULL)
             elif not self._writers.take(payer, now):
                 self._counts["dropped.store_rate"] += 1
                 statuses.append(REFUSED)
@@ -194,10 +196,13 @@ class Server:
         count = 2 * limits.DHT_K
         return self._table.closer_than(int.from_bytes(key, "big"), self._table.own) >= count
 
+    def _has_no_room(self, key: bytes, place: Place, raw: bytes, wall: float) -> bool:
+        """Whether a node of the index is full, so that the record is told to go down before anything is paid for it."""
+        if place.word in {"", "@"} or place.depth >= limits.DHT_DEPTH or not self._store.is_full(key, wall):
+            return False
+        return not self._store.has_room(key) and not self._store.knows(key, raw)
+
     def _take(self, key: bytes, place: Place, raw: bytes, network: str, now: float, wall: float) -> int:
-        full = place.word not in {"", "@"} and self._store.is_full(key, wall) and not self._store.has_room(key)
-        if full and place.depth < limits.DHT_DEPTH and not self._store.knows(key, raw):
-            return FULL
         signed = self._verifier.open(raw, now, wall)
         if signed is None:
             return REFUSED

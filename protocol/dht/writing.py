@@ -140,7 +140,7 @@ async def _send_to(node: DhtNode, items: Sequence[Item], whom: Contact, numbers:
 
 
 def _keep(node: DhtNode, key: bytes, raw: bytes) -> int:
-    signed = node.verifier.open(raw, node.now, node.wall)
+    signed = node.verifier.open(raw, node.now, node.wall, wanted=True)
     return REFUSED if signed is None else node.store.put(key, signed, "", node.wall)
 
 
