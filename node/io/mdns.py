@@ -39,6 +39,7 @@ class ZeroconfMdns:
         self._only, self._within = tuple(only), within
         self._zeroconf: AsyncZeroconf | None = None
         self._info: AsyncServiceInfo | None = None
+        self._publishing = asyncio.Lock()
         self._published: Published | None = None
         self._wanted: asyncio.Queue[tuple[str, str]] = asyncio.Queue(limits.SERVICES)
         self._changed = asyncio.Event()
@@ -82,6 +83,10 @@ class ZeroconfMdns:
 
     async def publish(self, published: Published) -> None:
         """Register the service, or say what changed about it."""
+        async with self._publishing:  # what is offered may change while the first registration is under way
+            await self._publish(published)
+
+    async def _publish(self, published: Published) -> None:
         if self._zeroconf is None:
             return
         self._published = published
