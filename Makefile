@@ -3,7 +3,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 
-.PHONY: demo test bench format lock clean
+.PHONY: demo test bench bench-dht dht-growth format lock clean
 
 demo: $(VENV)/.ready
 	$(PY) -m scenarios.demo
@@ -16,6 +16,13 @@ test: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(PY) -m bench
+
+bench-dht: $(VENV)/.ready
+	$(PY) -m bench.dht
+
+# Ten thousand simulated nodes; takes minutes.
+dht-growth: $(VENV)/.ready
+	$(PY) -m scenarios.dht_simulation --reads 300 --svg docs/protocol/dht-growth.svg
 
 format: $(VENV)/.ready
 	$(PY) -m ruff format .

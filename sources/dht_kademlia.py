@@ -8,6 +8,7 @@ index. A miss is no statement: what was known stays until it expires. Everything
 
 from __future__ import annotations
 
+import re
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -32,6 +33,7 @@ SOURCE = "dht_kademlia"
 ORIGIN = "dht"
 PORT = 48_890
 T = TypeVar("T")
+_PEER_PLANE = re.compile(r"http://(\[[0-9a-fA-F:]+\]:\d+|[\w.-]+:\d+)/?")
 
 
 class Config(BaseModel):
@@ -132,7 +134,7 @@ class Provider:
     priority: ClassVar[int] = 70
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
     pushes: ClassVar[bool] = False
-    delivers: ClassVar[bool] = True
+    delivers: ClassVar[bool] = False  # a record says where the bytes are; who brings them is the peer plane's business
 
     def __init__(self, config: Config, ports: Ports) -> None:
         self._config, self._context, self._dht = config, ports.context, ports.dht
@@ -223,7 +225,7 @@ def reading_of(signed: SignedPointer, wall: float, found: RecordFound | None = N
         SOURCE,
         ORIGIN,
         place,
-        pointer.places[0] if pointer.places else f"dht:{record.name}",
+        _location(signed),
         record.key.principal,
         Evidence(Channel.SIGNED, record.key.fingerprint),
         wall,
@@ -234,6 +236,17 @@ def reading_of(signed: SignedPointer, wall: float, found: RecordFound | None = N
         standing=Standing.LISTING,
     )
     return Reading(SOURCE, ORIGIN, place, wall, (sighting,))
+
+
+def _location(signed: SignedPointer) -> str:
+    """The first place; a peer plane (`http://HOST:PORT`) as who it has to be and which tree is wanted there."""
+    pointer, key = signed.pointer, signed.record.key
+    if not pointer.places:
+        return f"dht:{signed.record.name}"
+    host = _PEER_PLANE.fullmatch(pointer.places[0])
+    if host is None or not pointer.digest:
+        return pointer.places[0]
+    return f"peer+http://{key.agent_id}@{host[1]}/{pointer.digest.removeprefix('sha256:')}"
 
 
 def make(config: Config, ports: Ports) -> Provider:

@@ -25,6 +25,7 @@ from protocol.dht.tasks import Later, together
 from protocol.refs import Kind
 
 _AGREE = 2  # holders that name the same records end a quick reading
+_HEDGED = 4  # questions in flight of a quick reading until it found a holder: two of four are there when 40 % are dead
 _PATIENCE = 3  # soft timeouts until a silent node, asked twice, is not waited for even where few answered
 _PULLED = 4  # records asked for in one question; as many as fit into an answer
 _PULLS_EACH = 2  # pulls under way to one node
@@ -88,7 +89,7 @@ class Search:
             own=node.own.id,
             width=width,
             paths=paths,
-            alpha=limits.DHT_ALPHA if careful or place is None else _AGREE,
+            alpha=limits.DHT_ALPHA if careful or place is None else _HEDGED,
         )
         self.reading = KeyReading(key)
         self.done: Later[KeyReading] = Later()

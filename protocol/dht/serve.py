@@ -193,8 +193,7 @@ class Server:
 
     def _is_far(self, key: bytes) -> bool:
         """Whether a whole two buckets' worth of nodes we know are nearer: then the record has no business here."""
-        count = 2 * limits.DHT_K
-        return self._table.closer_than(int.from_bytes(key, "big"), self._table.own) >= count
+        return self._table.nearer_than_us(int.from_bytes(key, "big")) >= 2 * limits.DHT_K
 
     def _has_no_room(self, key: bytes, place: Place, raw: bytes, wall: float) -> bool:
         """Whether a node of the index is full, so that the record is told to go down before anything is paid for it."""

@@ -120,11 +120,14 @@ class Table:
                 break
         return [entry.contact for entry in found[:count]]
 
-    def closer_than(self, target: int, node: int) -> int:
-        """How many contacts are nearer to `target` than `node` is; stops counting where it does not matter any more."""
-        distance = node ^ target
-        near = self.closest(target, 2 * self._k)
-        return sum(1 for each in near if each.id ^ target < distance)
+    def nearer_than_us(self, target: int) -> int:
+        """How many contacts are nearer to `target` than we are: the whole bucket it falls into, and some of those nearer to us."""
+        distance = target ^ self.own
+        at = ID_BITS - distance.bit_length()
+        count = len(self._buckets.get(at, ()))
+        for index in range(at + 1, self._deepest + 1):
+            count += sum(1 for node in self._buckets.get(index, ()) if node ^ target < distance)
+        return count
 
     def stalest(self, before: float) -> Entry | None:
         """The contact not heard for longest, if not since `before`."""

@@ -108,10 +108,20 @@ async def test_what_is_shared_is_found_by_ref_listing_and_word(tmp_path: Path, h
             assert len(readings) == 1, text
             (sighting,) = readings[0].sightings
             assert sighting.item.ref.id == "pdf-tools" and sighting.item.version == "1.2.0"
-            assert sighting.digest == OFFER.digest and sighting.location == OFFER.places[0]
+            assert sighting.digest == OFFER.digest and sighting.location.startswith("peer+http://node-")
+            assert sighting.location.endswith(f"@127.0.0.1:48889/{'ab' * 32}")
             assert sighting.principal.startswith("key:") and sighting.evidence.key in sighting.principal
         assert not await heard(provider, "scene:*") and not await heard(provider, "xyz")
         assert await provider.detail(PDF, lambda report: None) == 1
+
+
+async def test_a_miss_is_no_statement(tmp_path: Path) -> None:
+    """A freeze: nothing is found any more, and nothing is said to be gone."""
+    async with town(tmp_path, 4) as place:
+        reports: list[Any] = []
+        await place.provider().search(Query("skill:pdf-tools"), reports.append)
+        await place.provider().search(Query(), reports.append)
+        assert reports == []
 
 
 async def test_what_is_no_longer_shared_is_withdrawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,6 +187,8 @@ def test_the_table_names_the_nearest_and_forgets_the_silent() -> None:
     for _ in range(50):
         target = int.from_bytes(random.randbytes(20), "big")
         assert table.closest(target, 20) == sorted(inside, key=lambda each: each.id ^ target)[:20]
+        nearer = sum(1 for each in inside if each.id ^ target < table.own ^ target)
+        assert table.nearer_than_us(target) == nearer
     assert [each.id for each in table.closest(table.own, 3)] == [
         each.id for each in sorted(inside, key=lambda each: each.id ^ table.own)[:3]
     ]
