@@ -172,8 +172,10 @@ class Daemon:
     async def _retry(self) -> None:
         """Complete installs that waited for a source; what is wrong with one of them costs only itself."""
         queue = Queue(self._service.paths)
+        engine = Engine(self._service, agents_of(self._service.paths))
         try:
+            await asyncio.to_thread(engine.note_first_seen)
             if queue.entries():
-                await retry(Engine(self._service, agents_of(self._service.paths)), queue, lambda event: None)
+                await retry(engine, queue, lambda event: None)
         except OoderError as error:
             self._failed(error)

@@ -51,6 +51,11 @@ class Paths:
         return self.home / "lan.json"
 
     @property
+    def first_seen(self) -> Path:
+        """When releases of installed items were first seen here."""
+        return self.home / "first-seen.json"
+
+    @property
     def queue(self) -> Path:
         """Installs that wait for a source."""
         return self.home / "queue.json"

@@ -143,7 +143,10 @@ def carry_out(
     try:
         outcome = asyncio.run(engine.install(plan, agreed, teller(session), more))
     except KeyboardInterrupt:
-        session.screen.talk(session.say("install.interrupted"))
+        # A commit that had begun is completed before the interrupt gets here.
+        number = engine.store.current().number
+        late = number != plan.base
+        session.screen.talk(session.say("install.interrupted_late" if late else "install.interrupted", n=number))
         ctx.exit(ExitCode.INTERRUPTED)
     report(session, outcome)
     report_missing(session, outcome.generation, frozenset(item.release for item in outcome.changed))

@@ -28,6 +28,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{ref} 正在等待来源，届时将自动安装。查看：ooder queue list",
     ),
     "queue.offer": ("Install {ref} by itself when a source is back?", "来源恢复后自动安装 {ref} 吗？"),
+    "install.interrupted_late": (
+        "Interrupted after the commit: generation {n} is installed; scenes follow when the node looks next.",
+        "提交之后被中断：第 {n} 代已安装；场景将在节点下次检查时跟进。",
+    ),
     "age.now": ("now", "刚刚"),
     "age.minutes": ("{n} min", "{n} 分钟"),
     "age.hours": ("{n} h", "{n} 小时"),

@@ -16,12 +16,14 @@ from node import registry
 from node.events import Change as Logged
 from node.install.bundle import read_bundle, write_bundle
 from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, GitDeliverer
+from node.install.first_seen import note_first_seen
 from node.install.importing import deliverers, plan_import
 from node.install.installer import Agents, Installer, Outcome, Tell, activate
 from node.install.package import PackagePlan, open_package
 from node.install.planning import PlanOptions, plan_install
 from node.install.steps import StepEvent
 from node.install.store import Collected, Committed, Store
+from node.install.universe import IndexUniverse
 from node.install.verify import Verification
 from node.keys import node_key
 from node.service import Service
@@ -82,6 +84,11 @@ class Engine:
 
     def _plan_package(self, package: PackagePlan, options: PlanOptions) -> InstallPlan:
         return package.plan(self.service, self.store.current(), options)
+
+    def note_first_seen(self) -> int:
+        """After a scan: start the clock of releases that were not there before; how many."""
+        current, now = self.store.current(), self.service.now()
+        return note_first_seen(self.service.paths, IndexUniverse(self.service), current, now) if current.items else 0
 
     def outdated(self, options: PlanOptions) -> list[tuple[str, InstallPlan | OoderError]]:
         """For everything that was asked for: what an update would change, or why it cannot be told."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,11 +120,15 @@ class DiskDeliverer:
         try:
             if path.is_dir():
                 return stage.folder(path, skip=SKIPPED_FOLDERS | SKIPPED_FILES), Origin(location.source, location.url)
-            if path.name.lower().endswith(ARCHIVES):
-                with path.open("rb") as stream:
+            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+                status = os.fstat(stream.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise DataError("unpack.special", member=path.name, what=stat.filemode(status.st_mode)[0])
+                if path.name.lower().endswith(ARCHIVES):
+                    if status.st_size > limits.PACKAGE_BYTES:
+                        raise DataError("unpack.too_large", limit=limits.PACKAGE_BYTES)
                     sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
                     return stage.archive(stream, path.name), Origin(location.source, location.url, sha256=sha256)
-            with path.open("rb") as stream:
                 data = stream.read(limits.ITEM_FILE_BYTES + 1)
         except OSError as error:
             raise DataError("unpack.unreadable", member=str(path), reason=error.strerror or "?") from error

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from node.install.first_seen import dated
 from node.install.store import Store
 from node.install.universe import IndexUniverse, known_names
 from node.scopes import sources_of
@@ -67,9 +68,9 @@ def plan_install(
     if options.frozen:
         locked = before.items if lock is None else lock
         return locked_plan(ref, locked, IndexUniverse(service), before, service.now())
-    return make_plan(
-        ref, IndexUniverse(service), before, plan_policy(service, options), options.choices, service.now(), clock
-    )
+    now = service.now()
+    universe = dated(service.paths, IndexUniverse(service), before, now)
+    return make_plan(ref, universe, before, plan_policy(service, options), options.choices, now, clock)
 
 
 def plan_policy(service: Service, options: PlanOptions) -> PlanPolicy:
