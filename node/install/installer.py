@@ -68,6 +68,8 @@ class Installer:
         if open_questions:
             raise not_agreed(open_questions)
         step = Step.DOWNLOAD
+        # Trees that a killed install left behind are taken away first, so that none of them is counted on.
+        await asyncio.to_thread(self._store.recover)
         try:
             with self._store.stage(plan.size) as stage:
                 brought = await self._download(plan, stage, tell)
