@@ -41,6 +41,12 @@ class BenchPorts:
         agent = self.seal.agent_id(self.seal.key)
         return Offer(agent, "bench", "lin", "desk", ("daily-report", "mail"), ("work",), tcp_port=48889)
 
+    async def lan_catalogue(self, peer: object) -> tuple[()]:
+        return ()
+
+    def lan_location(self, peer: object) -> str:
+        return ""
+
     def lan_memory(self) -> tuple[dict[str, object], tuple[tuple[str, int], ...]]:
         return {}, ()
 

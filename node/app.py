@@ -11,9 +11,11 @@ from node import registry
 from node.config import Config
 from node.lan import Lan
 from node.paths import Paths
+from protocol.catalogue import Offered
 from protocol.lan_admission import Floor
 from protocol.lan_events import Offer
 from protocol.lan_extension import Seal
+from protocol.peers import Peer
 from sources.base import DiscoveryProvider
 from sources.ports import Clock, Context, Places
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from node.io.files import RealFolders
     from node.io.git import GitMirrors
     from node.io.mdns import ZeroconfMdns
+    from node.io.peer_client import PeerClient, Point
     from node.service import Service
     from protocol.dht.record import Pointer
     from sources.ports import GitBounds
@@ -80,8 +83,27 @@ class NodePorts:
     def lan_offer(self) -> Offer:
         return self.lan.offer()
 
+    @cached_property
+    def peers(self) -> PeerClient:
+        from node.io.peer_client import PeerClient
+
+        return PeerClient(self.lan.key, self.context.clock.wall, self.lan.is_friend)
+
+    async def lan_catalogue(self, peer: Peer) -> Sequence[Offered]:
+        return await self.peers.catalogue(point_of(peer))
+
+    def lan_location(self, peer: Peer) -> str:
+        return point_of(peer).location
+
     def lan_memory(self) -> tuple[Mapping[str, Floor], Sequence[tuple[str, int]]]:
         return self.lan.memory()
+
+
+def point_of(peer: Peer) -> Point:
+    """Where a peer was heard: the address its datagrams came from, the port it signed."""
+    from node.io.peer_client import Point
+
+    return Point(peer.agent_id, peer.addresses[0].ip, peer.tcp_port, peer.key)
 
 
 LAN = ("udp_broadcast", "mdns_dns_sd")

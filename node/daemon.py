@@ -21,6 +21,7 @@ from node.events import Change
 from node.install.engine import Engine
 from node.install.queue import Queue, retry
 from node.lan import Lan
+from node.peer_control import peer_methods
 from node.scene.agents import Told
 from node.scene.host import host_scenes
 from node.scene.node_agents import agents_of
@@ -151,7 +152,7 @@ class Daemon:
     async def _host(self, told: Told) -> None:
         """Installed scenes run in here; a store that cannot be read costs only them."""
         try:
-            await host_scenes(self._service.paths, told, self._failed)
+            await host_scenes(self._service.paths, told, self._failed, peer_methods(self._service))
         except OoderError as error:
             self._failed(error)
 

@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any
 from node.io.atomic import write_file
 from node.keys import node_key
 from node.paths import Paths
+from node.policy import read_decisions
 from protocol import limits
-from protocol.errors import StorageError
+from protocol.errors import OoderError, StorageError
+from protocol.identity import SigningKey
 from protocol.lan_admission import Floor
 from protocol.lan_events import PORT, CloneSeen, Event, Offer, PeerLeft
 from protocol.peers import Peer, PeerState
 from sources.ports import Clock
 
 if TYPE_CHECKING:
+    from node.pairing import Pairing
     from protocol.lan_seal import KeySeal
     from sources.mdns_dns_sd import Provider as Services
     from sources.udp_broadcast import Provider
@@ -52,11 +55,13 @@ class Lan:
     """One per home. `shared` tells what may be announced."""
 
     def __init__(self, paths: Paths, clock: Clock, name: str = "") -> None:
-        self._paths, self._clock = paths, clock
+        self.paths, self._clock = paths, clock
         self.name = name or socket.gethostname().partition(".")[0][: limits.NAME_CHARS]
         self._seal: KeySeal | None = None
         self.shared: Callable[[], Shared] = Shared
         self.tcp_port = self.dht_port = 0
+        self.pairing: Pairing | None = None
+        self.friends: frozenset[str] = frozenset()
         self.provider: Provider | None = None
         self.services: Services | None = None
         self.known: OrderedDict[str, Known] = OrderedDict()
@@ -69,8 +74,19 @@ class Lan:
         """This node's key as a seal, and its fingerprint. Raises StorageError as `node_key` does."""
         from protocol.lan_seal import KeySeal
 
-        self._seal = self._seal or KeySeal(node_key(self._paths))
+        self._seal = self._seal or KeySeal(node_key(self.paths))
         return self._seal, self._seal.key
+
+    def key(self) -> SigningKey:
+        """This node's key. Raises StorageError as `node_key` does."""
+        return node_key(self.paths)
+
+    def is_friend(self, key: str) -> bool:
+        """Whether that key is paired with this node, or in one of its groups."""
+        try:
+            return key in read_decisions(self.paths.trust).known_keys or key in self.friends
+        except OoderError:
+            return False  # decisions that cannot be read make nobody a friend
 
     def offer(self) -> Offer:
         """What this node says about itself: its name, and what the user chose to share."""
@@ -103,6 +119,25 @@ class Lan:
             if isinstance(row, dict) and isinstance(row.get("ip"), str):
                 addresses[row["ip"], PORT] = None
         return floors, tuple(addresses)
+
+    def end_pairing(self, pairing: Pairing) -> None:
+        """Answer nobody about this attempt any more."""
+        if self.pairing is pairing:
+            self.pairing = None
+
+    def traffic(self) -> dict[str, Any]:
+        """What was sent, received and refused, for the question why nobody is found."""
+        provider = self.provider
+        beacon = provider.beacon if provider else None
+        return {
+            "problem": provider.problem if provider else "",
+            "interfaces": provider.traffic() if provider else [],
+            "refused": dict(beacon.counters) if beacon else {},
+            "peers": len(beacon.peers) if beacon else 0,
+            "clones": [
+                {"at": at, "agent_id": one.agent_id, "addresses": list(one.addresses)} for at, one in self.clones
+            ],
+        }
 
     # --- What is heard -----------------------------------------------------------------------------------------------
     def attach(self, provider: Provider) -> None:
@@ -167,9 +202,9 @@ class Lan:
         floors = {key: [floor.instance.hex(), floor.seq, floor.issued] for key, floor in self._floors.items()}
         data = json.dumps({"floors": floors, "peers": peers}).encode()
         try:
-            write_file(self._paths.lan_memory, data)
+            write_file(self.paths.lan_memory, data)
         except OSError as error:
-            path = str(self._paths.lan_memory)
+            path = str(self.paths.lan_memory)
             raise StorageError("home.unwritable", path=path, reason=error.strerror or str(error)) from error
 
     def remembered(self) -> list[dict[str, Any]]:
@@ -178,7 +213,7 @@ class Lan:
 
     def _read(self) -> dict[str, Any]:
         try:
-            saved = json.loads(self._paths.lan_memory.read_bytes())
+            saved = json.loads(self.paths.lan_memory.read_bytes())
         except (OSError, ValueError):
             return {}
         return saved if isinstance(saved, dict) else {}

@@ -27,6 +27,7 @@ class Peering:
         self._offering = desk.offers
         self._lan = desk.service.ports.lan
         self._told: OoderError | None = None
+        self._decisions = -1
         self._said: tuple[Shared, int] | None = None
 
     async def run(self) -> None:
@@ -42,10 +43,19 @@ class Peering:
                     self._told = error
                 await asyncio.sleep(LOOK_SECONDS)
 
+    async def _judge_anew(self) -> None:
+        """Another process paired, unpaired or pinned: what is known is judged by that from now on."""
+        path = self._desk.service.paths.trust
+        mark = path.stat().st_mtime_ns if path.exists() else 0
+        if self._decisions not in (-1, mark):
+            await self._desk.read(self._desk.service.remerge)
+        self._decisions = mark
+
     async def _look(self, stack: AsyncExitStack) -> None:
         shared = await self._desk.read(self._offering.shared)
+        await self._judge_anew()
         wanted = self._desk.service.config.settings.peer.enabled is not False
-        if shared.digest and wanted and not self._desk.peer_base:
+        if (shared.digest or self._lan.pairing) and wanted and not self._desk.peer_base:
             await stack.enter_async_context(peer_plane(self._desk))
         port = (urlsplit(self._desk.peer_base).port or 0) if self._desk.peer_base else 0
         if (shared, port) != self._said:

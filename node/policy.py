@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from node.config import Settings
@@ -76,6 +76,20 @@ def unpin(paths: Paths, ref: Ref) -> TrustDecisions:
     if name not in before.pins:
         raise NotFoundError("trust.not_pinned", ref=name)
     return _write(paths, before, {key: value for key, value in before.pins.items() if key != name})
+
+
+def know_key(paths: Paths, key: str) -> TrustDecisions:
+    """Write down that a key belongs to a device of this user."""
+    before = read_decisions(paths.trust)
+    return _write(paths, replace(before, known_keys=tuple(dict.fromkeys((*before.known_keys, key)))), before.pins)
+
+
+def forget_key(paths: Paths, key: str) -> TrustDecisions:
+    """The device with this key is no longer this user's. Raises NotFoundError `peer.not_paired`."""
+    before = read_decisions(paths.trust)
+    if key not in before.known_keys:
+        raise NotFoundError("peer.not_paired", name=key[:7])
+    return _write(paths, replace(before, known_keys=tuple(one for one in before.known_keys if one != key)), before.pins)
 
 
 def _write(paths: Paths, before: TrustDecisions, pins: Mapping[str, str]) -> TrustDecisions:

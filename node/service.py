@@ -125,7 +125,9 @@ class Service:
     @cached_property
     def ports(self) -> NodePorts:
         """What sources need of the world."""
-        ports = NodePorts(self.paths, self.index, self._clock, self.config.settings.name)
+        settings = self.config.settings
+        ports = NodePorts(self.paths, self.index, self._clock, settings.name)
+        ports.lan.friends = frozenset(key for keys in settings.groups.values() for key in keys)
         ports.dht_offers = lambda: shared_pointers(self)
         return ports
 

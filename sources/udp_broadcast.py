@@ -15,8 +15,9 @@ from typing import ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from protocol.beacon import Beacon
+from protocol.catalogue import Offered
 from protocol.errors import UnavailableError
-from protocol.items import Survey
+from protocol.items import Json, Survey
 from protocol.lan_admission import Floor
 from protocol.lan_events import (
     PORT,
@@ -33,9 +34,11 @@ from protocol.lan_events import (
     PeerSuspected,
 )
 from protocol.lan_extension import INSTANCE_BYTES, Seal
+from protocol.peers import Peer
 from protocol.query import Query
 from protocol.refs import Kind
 from sources.base import Emit
+from sources.lan_catalogues import Catalogues
 from sources.lan_reports import ORIGIN, gone_reading, peer_reading, place_of
 from sources.ports import Context
 
@@ -97,6 +100,12 @@ class Ports(Protocol):
     def lan_sockets(self, port: int, only: Sequence[str], ears: Sequence[int]) -> Sockets: ...
     def lan_seal(self) -> tuple[Seal, str]: ...
     def lan_offer(self) -> Offer: ...
+    async def lan_catalogue(self, peer: Peer) -> Sequence[Offered]:
+        """What a peer offers. Raises OoderErrors only."""
+
+    def lan_location(self, peer: Peer) -> str:
+        """Where sightings say its bytes are."""
+
     def lan_memory(self) -> tuple[Mapping[str, Floor], Sequence[tuple[str, int]]]:
         """Floors and addresses kept from the last run."""
 
@@ -106,14 +115,15 @@ class Provider:
 
     name: ClassVar[str] = SOURCE
     priority: ClassVar[int] = 100
-    kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.AGENT, Kind.CAPABILITY, Kind.SCENE})
+    kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
     pushes: ClassVar[bool] = True
-    delivers: ClassVar[bool] = False
+    delivers: ClassVar[bool] = True
 
     def __init__(self, config: Config, ports: Ports) -> None:
         self._config, self._ports, self._context = config, ports, ports.context
         self._sockets = ports.lan_sockets(config.port, config.interfaces, config.ears)
         self._emits: list[Emit] = []
+        self.catalogues: list[Catalogues] = []
         self._timer: asyncio.TimerHandle | None = None
         self._newest = self._due = 0.0
         self._speaks = False
@@ -124,7 +134,7 @@ class Provider:
         """Announce and listen until cancelled, then say goodbye."""
         self._speaks = True
         try:
-            async with self._session(emit) as beacon:
+            async with self._session(emit) as beacon, self._offers(emit):
                 beacon.speak_up(self._context.clock.loop())
                 self._pump()
                 await asyncio.Event().wait()
@@ -141,17 +151,18 @@ class Provider:
         async with self._session(emit) as beacon:
             if self.problem == "lan.no_interface":
                 raise UnavailableError(self.problem)
-            beacon.watch(self._config.wait_s, clock.loop())
-            self._pump()
-            wall = clock.wall()
-            for peer in beacon.peers:
-                emit(peer_reading(SOURCE, peer, wall))
-            self._newest = clock.loop()
-            end = clock.loop() + self._config.wait_s
-            while (now := clock.loop()) < end and now < self._newest + QUIET:
-                await clock.sleep(min(end, self._newest + QUIET) - now)
-            places = frozenset(place_of(peer) for peer in beacon.peers)
-            emit(Survey(SOURCE, ORIGIN, clock.wall(), places))
+            async with self._offers(emit, also=not self._speaks) as catalogues:
+                beacon.watch(self._config.wait_s, clock.loop())
+                self._pump()
+                wall = clock.wall()
+                for peer in beacon.peers:
+                    emit(peer_reading(SOURCE, peer, wall))
+                self._newest = clock.loop()
+                end = clock.loop() + self._config.wait_s
+                while (now := clock.loop()) < end and (now < self._newest + QUIET or catalogues.busy):
+                    await clock.sleep(max(0.02, min(end, self._newest + QUIET) - now))
+                places = frozenset(place_of(peer) for peer in beacon.peers)
+                emit(Survey(SOURCE, ORIGIN, clock.wall(), places))
 
     # --- Listener ----------------------------------------------------------------------------------------------------
 
@@ -188,6 +199,19 @@ class Provider:
         """A stable code when only half of it works (`lan.port_taken`), else ""."""
         return self._sockets.problem
 
+    def traffic(self) -> list[dict[str, Json]]:
+        """What went over each interface, when the sockets count it."""
+        return [
+            {
+                "name": name,
+                "sent": seen.sent,
+                "sent_bytes": seen.sent_bytes,
+                "received": seen.received,
+                "failed": dict(seen.failed),
+            }
+            for name, seen in getattr(self._sockets, "traffic", {}).items()
+        ]
+
     def remark(self) -> UnavailableError | None:
         """The same as an error, for the light."""
         return UnavailableError(self.problem, port=self._config.port) if self.problem else None
@@ -204,6 +228,24 @@ class Provider:
             self._emits.remove(emit)
             if not self._emits:
                 await self._close()
+
+    @asynccontextmanager
+    async def _offers(self, emit: Emit, *, also: bool = True) -> AsyncIterator[Catalogues]:
+        """Fetch what peers offer while inside; a search beside `run` leaves it to `run`."""
+        catalogues = Catalogues(self._ports.lan_catalogue, self._ports.lan_location, emit, self._context.clock)
+        if not also:
+            yield catalogues
+            return
+        self.catalogues.append(catalogues)
+        try:
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(catalogues.run())
+                try:
+                    yield catalogues
+                finally:
+                    task.cancel()
+        finally:
+            self.catalogues.remove(catalogues)
 
     def _open(self) -> Beacon:
         clock, random = self._context.clock, self._context.random
@@ -269,6 +311,8 @@ class Provider:
         for emit in self._emits if reading is not None else ():
             assert reading is not None
             emit(reading)
+        for catalogues in self.catalogues:
+            catalogues.hear(event)
         self.on_event(event)
 
 

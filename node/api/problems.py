@@ -102,7 +102,10 @@ def status_of_code(code: str) -> int:
     """The status a declared code will have, as far as the code tells (for the description)."""
     if code in BY_CODE:
         return BY_CODE[code]
-    if code.endswith((".unknown", ".not_pinned", ".no_such_place", ".no_route")) and code != "source.unknown":
+    if (
+        code.endswith((".unknown", ".not_pinned", ".no_such_place", ".no_route", ".not_now"))
+        and code != "source.unknown"
+    ):
         return 404
     return 500 if code.startswith("node.") else 400
 

@@ -9,17 +9,19 @@ from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
 from node.doctor import Health, examine
+from node.doctor_lan import examine_lan
 
 COLORS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red"}
 
 
 @click.command("doctor")
+@click.argument("area", type=click.Choice(["all", "lan"]), default="all")
 @common_options
 @click.pass_context
-def doctor_command(ctx: click.Context) -> None:
-    """Check this machine and this home; each failure says how to mend it."""
+def doctor_command(ctx: click.Context, area: str) -> None:
+    """Check this machine and this home, or the local network (lan); each failure says how to mend it."""
     session: Session = ctx.obj
-    findings = list(examine(session.paths))
+    findings = list(examine(session.paths) if area == "all" else examine_lan(session.paths, session.config))
     failed = any(finding.health is Health.FAIL for finding in findings)
     if session.screen.as_json:
         session.screen.answer(

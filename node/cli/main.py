@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "queue": ("queue", "Installs that wait for a source: list, drop."),
     "gc": ("installed", "Remove what no kept generation needs."),
     "sources": ("sources", "The discovery sources: list, add, remove, enable, disable, test."),
+    "peers": ("peers", "Other devices on the network: list, why, pair, unpair."),
     "share": ("share", "What this node shares with other devices: REF, list, stop."),
     "status": ("status", "Lights, counts, problems and how fresh it all is."),
     "call": ("agents", "Call a capability of an installed scene."),

@@ -20,6 +20,7 @@ from node.install.first_seen import note_first_seen
 from node.install.importing import deliverers, plan_import
 from node.install.installer import Agents, Installer, Outcome, Tell, activate
 from node.install.package import PackagePlan, open_package
+from node.install.peer_deliverer import PeerDeliverer
 from node.install.planning import PlanOptions, plan_install
 from node.install.steps import StepEvent
 from node.install.store import Collected, Committed, Store
@@ -45,7 +46,11 @@ class Engine:
     @cached_property
     def deliverers(self) -> Mapping[str, Deliverer]:
         """Who brings which kind of location."""
-        return {"file": DiskDeliverer(), "git": GitDeliverer(self._git_source)}
+        return {
+            "file": DiskDeliverer(),
+            "git": GitDeliverer(self._git_source),
+            "peer+http": PeerDeliverer(self.service.ports.peers),
+        }
 
     def _git_source(self) -> FetchesTrees:
         spec = registry.load("git_repository")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from node.control import Method, serve_control
@@ -15,12 +16,19 @@ from protocol.errors import OoderError, UsageError
 from protocol.refs import Kind, parse_ref
 
 _LOOK_SECONDS = 1.0
+NO_METHODS: Mapping[str, Method] = MappingProxyType({})
 
 
-async def host_scenes(paths: Paths, told: Told, failed: Callable[[OoderError], None]) -> None:
-    """Run the agents of everything installed until cancelled; nothing of them is left afterwards."""
+async def host_scenes(
+    paths: Paths, told: Told, failed: Callable[[OoderError], None], more: Mapping[str, Method] = NO_METHODS
+) -> None:
+    """Run the agents of everything installed until cancelled; nothing of them is left afterwards. `more` is answered on the
+    control socket beside what scenes need."""
     store = Store(paths.home)
-    async with open_agents(Machine(paths, store), told) as agents, serve_control(paths, methods(agents, store)):
+    async with (
+        open_agents(Machine(paths, store), told) as agents,
+        serve_control(paths, {**methods(agents, store), **more}),
+    ):
         seen = ""
         while True:
             now = await asyncio.to_thread(_mark, store)

@@ -78,6 +78,12 @@ MESSAGES = {
         "请写出智能体 ID。",
     ),
     "peer.not_paired": Message("{name} is not paired", "{name} 未配对", "See who is: ooder peers", "查看：ooder peers"),
+    "pair.not_now": Message(
+        "this device is not pairing",
+        "此设备当前没有在配对",
+        "Start it here too: ooder peers pair",
+        "请在此设备上也启动：ooder peers pair",
+    ),
     "pair.failed": Message(
         "pairing with {name} did not work: {reason}",
         "与 {name} 配对失败：{reason}",

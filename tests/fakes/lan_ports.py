@@ -11,11 +11,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from protocol.catalogue import Offered
 from protocol.identity import SigningKey
 from protocol.lan_admission import Floor
 from protocol.lan_events import Interface, Offer, Outgoing
 from protocol.lan_extension import Seal
 from protocol.lan_seal import KeySeal
+from protocol.peers import Peer
 from sources.ports import Context
 from tests.fakes.virtual_time import LoopClock
 
@@ -35,6 +37,7 @@ class LanPorts:
         self.seal = KeySeal(SigningKey(Random(seed).randbytes(32)))
         self.offered = Offer(self.seal.agent_id(self.seal.key), name or f"desk {seed}", tcp_port=48889, **offer)
         self._sockets = sockets
+        self.offers: dict[str, Sequence[Offered]] = {}
 
     def lan_sockets(self, port: int, only: Sequence[str], ears: Sequence[int]) -> Any:
         return self._sockets()
@@ -44,6 +47,12 @@ class LanPorts:
 
     def lan_offer(self) -> Offer:
         return self.offered
+
+    async def lan_catalogue(self, peer: Peer) -> Sequence[Offered]:
+        return self.offers.get(peer.key, ())
+
+    def lan_location(self, peer: Peer) -> str:
+        return f"peer+http://{peer.agent_id}@{peer.addresses[0].ip}:{peer.tcp_port}"
 
     def lan_memory(self) -> tuple[Mapping[str, Floor], Sequence[tuple[str, int]]]:
         return {}, ()

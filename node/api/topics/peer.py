@@ -10,6 +10,7 @@ from pydantic import Field
 
 from node.api.route import PEER, Answer, Asked, Call, Route, Told
 from protocol import limits
+from protocol.errors import NotFoundError
 from protocol.refs import parse_ref
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
@@ -48,6 +49,22 @@ class Changes(Told):
     gone: list[str]
     more: bool
     head: str
+
+
+class Pairing(Asked):
+    """The other side: its fingerprint, and what it committed to."""
+
+    key: str = Field(min_length=52, max_length=52)
+    commitment: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Paired(Told):
+    """Our side of a pairing."""
+
+    key: str
+    commitment: str
+    number: str
+    state: str
 
 
 class Name(Asking):
@@ -92,6 +109,14 @@ async def myself(call: Call) -> Mapping[str, Any]:
 async def changes(call: Call) -> Mapping[str, Any]:
     """What this node offers, since a change."""
     return await call.desk.read(lambda: call.desk.offers.changes(call.params.since, call.params.limit, call.params.ask))
+
+
+async def pair(call: Call) -> Mapping[str, Any]:
+    """Our side of a pairing, while the user pairs."""
+    pairing = call.desk.service.ports.lan.pairing
+    if pairing is None:
+        raise NotFoundError("pair.not_now")
+    return pairing.answer(call.params.key, call.params.commitment)
 
 
 async def detail(call: Call) -> Mapping[str, Any]:
@@ -150,6 +175,17 @@ ROUTES = (
         errors=("offer.unknown", "ref.malformed", "ref.bad_id"),
         tagged=True,
         held=True,
+    ),
+    Route(
+        method="GET",
+        path="/peer/v1/pair",
+        name="peer_pair",
+        summary="This side of a pairing, while its user pairs",
+        handler=pair,
+        params=Pairing,
+        answer=Paired,
+        audience=PEER,
+        errors=("pair.not_now",),
     ),
     Route(
         method="GET",
