@@ -183,10 +183,11 @@ class LiveNode:
         return self.serve or self._home.path.exists()
 
     def _known(self, kept: list[Contact]) -> list[tuple[str, int]]:
-        """Whom to join through: who is configured, near, remembered, or left us last."""
+        """Whom to join through: who is configured, near, remembered, or left us last; for a search beside a seed, the seed."""
         left = list(self._server.machine.left) if self._server is not None else []
         last = [(each.ip, each.port) for each in kept]
-        return list(dict.fromkeys([*self._fixed, *self._home.neighbours(), *last, *left]))[: limits.DHT_BOOTSTRAP]
+        own = [("127.0.0.1", self._config.port)] if self._config.seed and self._config.port and not self.serve else []
+        return list(dict.fromkeys([*own, *self._fixed, *self._home.neighbours(), *last, *left]))[: limits.DHT_BOOTSTRAP]
 
     async def _resolve(self) -> list[tuple[str, int]]:
         """Configured names as addresses; a name that has none now is left out."""

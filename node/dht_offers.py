@@ -15,7 +15,8 @@ from node.offering import bytes_of
 from node.service import Service
 from node.sharing import EVERYONE, INSTALL, read_shares
 from protocol import limits
-from protocol.dht.record import Pointer
+from protocol.dht.record import TITLE_GAP, Pointer
+from protocol.items import Item
 
 
 def offers_of(service: Service) -> list[Pointer]:
@@ -38,11 +39,17 @@ def offers_of(service: Service) -> list[Pointer]:
                 entry.chosen.digest if whole else "",
                 entry.chosen.claims[0].sighting.size if whole else 0,
                 places,
-                item.name[: limits.DHT_TITLE_CHARS],
+                title_of(item),
                 tuple(tag[: limits.DHT_TAG_CHARS] for tag in item.tags[: limits.DHT_TAGS]),
             )
         )
     return found
+
+
+def title_of(item: Item) -> str:
+    """Name and the beginning of the description, so that words of both are found."""
+    text = f"{item.name}{TITLE_GAP}{' '.join(item.description.split())}" if item.description else item.name
+    return text[: limits.DHT_TITLE_CHARS]
 
 
 def peer_places(port: int) -> tuple[str, ...]:

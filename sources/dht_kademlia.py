@@ -21,7 +21,7 @@ from protocol.dht.events import RecordFound
 from protocol.dht.messages import Place
 from protocol.dht.node import DhtNode
 from protocol.dht.reading import get, listing
-from protocol.dht.record import EVERYTHING, SignedPointer, asked_words, name_key
+from protocol.dht.record import EVERYTHING, TITLE_GAP, SignedPointer, asked_words, name_key
 from protocol.errors import OoderError, UsageError
 from protocol.items import Channel, Evidence, Item, Json, Progress, Reading, Sighting, Standing
 from protocol.query import Query
@@ -217,8 +217,9 @@ def reading_of(signed: SignedPointer, wall: float, found: RecordFound | None = N
         host = f"[{found.contact.ip}]" if ":" in found.contact.ip else found.contact.ip
         facts |= {"heard_from": f"{host}:{found.contact.port}", "record_age": round(found.age)}
     ref = pointer.ref
+    name, _, description = pointer.title.partition(TITLE_GAP)
     item = Item(
-        ref.kind, ref.id, pointer.version, pointer.title or ref.id, tags=pointer.tags, facts=facts, dialect=ORIGIN
+        ref.kind, ref.id, pointer.version, name or ref.id, description, tags=pointer.tags, facts=facts, dialect=ORIGIN
     )
     sighting = Sighting(
         item,

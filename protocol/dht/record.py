@@ -28,6 +28,8 @@ from protocol.words import fold, spaced
 POINTER: Final = "ooder/pointer+v1"
 EVERYTHING: Final = "*"
 BY_PUBLISHER: Final = "@"
+TITLE_GAP: Final = " — "
+"""In a title, between the name and the beginning of the description."""
 PREFIX: Final = 3  # characters of an id that are indexed as its beginning
 _CUT = re.compile(r"[^0-9a-z\u0080-\U0010ffff]+")
 

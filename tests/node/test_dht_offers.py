@@ -12,6 +12,7 @@ from node.dht_offers import offers_of
 from node.paths import Paths
 from node.service import Service
 from node.sharing import EVERYONE, PAIRED, SEE, Share, add_share
+from protocol.dht.record import words_of
 from protocol.refs import parse_ref
 
 
@@ -42,6 +43,7 @@ def test_what_is_shared_with_everyone_points_at_the_peer_plane(service: Service)
     add_share(service.paths, Share(parse_ref("skill:tidy-notes"), EVERYONE), service.now())
     (pointer,) = service.ports.dht.offers()
     assert str(pointer.ref) == "skill:tidy-notes" and pointer.digest.startswith("sha256:") and pointer.size > 0
+    assert pointer.title == "tidy-notes — Tidies notes. 整理笔记" and "笔记" in words_of(pointer)
     assert all(place.endswith(":48889") for place in pointer.places) and pointer.places
     add_share(service.paths, Share(parse_ref("skill:tidy-notes"), EVERYONE, may=SEE), service.now())
     assert offers_of(service)[0].digest == ""

@@ -217,7 +217,7 @@ def test_an_expiry_a_year_away_cannot_be_signed_in_and_is_not_read() -> None:
     with pytest.raises(DataError, match="live 365 days"):
         open_pointer(raw, WALL)
     with pytest.raises(UsageError):
-        sign_pointer(key, Pointer(PDF, title="x" * 81), seq=1, issued=WALL, life=60)
+        sign_pointer(key, Pointer(PDF, title="x" * 121), seq=1, issued=WALL, life=60)
 
 
 def flood(count: int) -> DhtNode:
