@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+MINUTES = "scene:meeting-minutes"
 CATALOGUE = Path(__file__).resolve().parent / "catalogue"
 
 
@@ -34,6 +35,10 @@ class Stage:
     @property
     def repository(self) -> Path:
         return self.root / "qinghe-catalogue.git"
+
+    @property
+    def bundle(self) -> Path:
+        return self.root / "meeting-minutes.ooder.tar"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -84,6 +89,26 @@ def chapters(stage: Stage) -> tuple[Chapter, ...]:
         Chapter("A conflict, explained", (("show", "skill:skill-approval", "--why"),)),
         Chapter("What could not be read, and what does not fit together", (("status", "--problems"),)),
         Chapter("Unplugged: the same answers from the cache, with their age", (("--offline", "search", "审批"),)),
+        Chapter("A plan first: what would come, from where, and what it may do", (("install", MINUTES, "--plan"),)),
+        Chapter("Install the scene with everything it needs, unplugged", (("--offline", "install", MINUTES, "--yes"),)),
+        Chapter("What is installed, every byte of it held to its digest", (("installed",), ("verify",))),
+        Chapter(
+            "Call it: the contract is checked on both sides",
+            (
+                (
+                    "call",
+                    MINUTES,
+                    "cap:text-summarize",
+                    "--data",
+                    '{"text": "会议开始。大家同意周五发布。散会。", "sentences": 1}',
+                ),
+            ),
+        ),
+        Chapter("One signed file for a machine without a network", (("export", MINUTES, "-o", str(stage.bundle)),)),
+        Chapter(
+            "Give it up, and take that back",
+            (("uninstall", MINUTES), ("rollback",), ("history",)),
+        ),
     )
 
 
