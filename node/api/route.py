@@ -94,6 +94,8 @@ class Route:
     access: Access = Access.SIGNED_IN
     kind: Answer = Answer.JSON
     status: int = 200
+    packed: bool = False
+    """Large and rarely changed: sent with gzip to who takes it."""
     tagged: bool = False
     """Answers carry an ETag and obey If-None-Match."""
     held: bool = False

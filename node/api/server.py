@@ -163,7 +163,11 @@ def _send(request: web.Request, route: Route, data: bytes, tag: str) -> web.Resp
         headers["ETag"] = tag
         if tag in (one.strip() for one in request.headers.get("If-None-Match", "").split(",")):
             return web.Response(status=304, headers={"ETag": tag})
-    return web.Response(status=route.status, body=data, headers=headers)
+    response = web.Response(status=route.status, body=data, headers=headers)
+    if route.packed:
+        response.headers["Vary"] = "Accept-Encoding"
+        response.enable_compression()
+    return response
 
 
 def _set_cookie(response: web.Response, name: str, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import mimetypes
 from functools import cache
@@ -18,9 +19,10 @@ TEXT = ("text/", "application/json", "image/svg+xml")
 
 
 class Page(NamedTuple):
-    """A file as it is sent."""
+    """A file as it is sent; `packed` is its data with gzip, empty where that does not help."""
 
     data: bytes
+    packed: bytes
     media_type: str
     tag: str
 
@@ -40,7 +42,8 @@ def page(path: str) -> Page:
     kind = TYPES.get(ending) or mimetypes.guess_type(path)[0] or "application/octet-stream"
     if kind.startswith(TEXT):
         kind += "; charset=utf-8"
-    return Page(data, kind, f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"')
+    packed = gzip.compress(data, 9, mtime=0) if kind.startswith(TEXT) else b""
+    return Page(data, packed, kind, f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"')
 
 
 def page_routes() -> list[web.RouteDef]:
@@ -60,7 +63,12 @@ def page_routes() -> list[web.RouteDef]:
 
 def _send(request: web.Request, path: str) -> web.Response:
     found = page(path)
-    headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
-    if found.tag in request.headers.get("If-None-Match", ""):
+    packed = bool(found.packed) and "gzip" in request.headers.get("Accept-Encoding", "")
+    tag = f'{found.tag[:-1]}-gzip"' if packed else found.tag
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if tag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
-    return web.Response(body=found.data, headers={**headers, "Content-Type": found.media_type})
+    headers["Content-Type"] = found.media_type
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=found.packed if packed else found.data, headers=headers)

@@ -80,6 +80,7 @@ ROUTES = (
         handler=describe,
         answer=dict[str, Any],
         access=Access.OPEN,
+        packed=True,
         tagged=True,
         held=True,
     ),

@@ -5,8 +5,9 @@ import { change, isRunning, keep, say, state } from "./state.js";
 import { listen, onEvent } from "./stream.js";
 import { t } from "./words.js";
 
-const SKY = 1000; // rows asked for the radar
+const SKY = 3; // pages of a thousand rows for the radar
 const LOOK = 150; // ms between looks at a running scan
+const TICK = 30000; // ms between looks at how old everything is
 const HELD = 1300; // ms; the node may repeat an answer for a second
 const SETTLE = 250; // ms between a change and asking again
 
@@ -38,11 +39,12 @@ function soon(name, act, wait = SETTLE) {
 
 /** Bring the page to life: routes, status, first rows, then the stream. */
 export async function begin() {
-  await Promise.all([learnRoutes(), loadStatus()]);
+  await loadStatus();
   change({ session: "open" });
-  await Promise.all([loadSources(), search(), loadSky()]);
+  await Promise.all([learnRoutes(), loadSources(), search(), loadSky()]);
   onEvent(hear);
   listen(state.status?.last_event ?? 0);
+  setInterval(() => change({ minute: Math.floor(Date.now() / TICK) }), TICK);
 }
 
 export async function loadStatus() {
@@ -70,9 +72,16 @@ export async function search() {
   }
 }
 
+/** Everything there is, whatever the scope: parts choose by `inScope`. An unfiltered list can be walked to its end. */
 export async function loadSky() {
-  const body = await ask("items" + query({ scope: state.scope, limit: SKY }));
-  change({ sky: body.items, skyTotal: body.total });
+  const rows = [];
+  let offset = 0;
+  for (let page = 0; page < SKY && offset !== null; page += 1) {
+    const body = await ask("items" + query({ limit: 1000, offset: offset || "" }));
+    rows.push(...body.items);
+    offset = body.next_offset ?? null;
+  }
+  change({ sky: rows });
 }
 
 export async function loadPeers() {
@@ -156,8 +165,12 @@ function hear(event) {
   } else if (event.type.startsWith("peer.")) soon("peers", loadPeers);
 }
 
+const NEW = 4000; // ms that a newcomer is marked
+const MARKED = 60; // newcomers marked at once; in a flood nobody is special
+
 /** Mark a newcomer for a moment. */
 function welcome(ref) {
+  if (state.fresh.size >= MARKED) return;
   change({ fresh: new Set([...state.fresh, ref]) });
-  setTimeout(() => change({ fresh: new Set([...state.fresh].filter((one) => one !== ref)) }), 4000);
+  setTimeout(() => change({ fresh: new Set([...state.fresh].filter((one) => one !== ref)) }), NEW);
 }

@@ -6,7 +6,7 @@ import { open } from "./address.js";
 import { ask } from "./api.js";
 import { h, Part, shown } from "./dom.js";
 import { ago, t } from "./words.js";
-import { change, state } from "./state.js";
+import { change, inScope, state } from "./state.js";
 import { walk } from "./radar.js";
 
 const MOST = 60;
@@ -14,7 +14,7 @@ const STATUSES = ["online", "busy", "offline", "sleeping", "faulty", "unavailabl
 const LAMPS = { online: "online", busy: "slow", offline: "offline", sleeping: "connecting", faulty: "disabled", unavailable: "disabled", fresh: "online", suspect: "slow", gone: "offline" };
 
 class Devices extends Part {
-  static watches = ["sky", "routes", "peers", "devices"];
+  static watches = ["minute", "sky", "routes", "peers", "devices"];
 
   connectedCallback() {
     super.connectedCallback();
@@ -41,7 +41,7 @@ class Devices extends Part {
   /** Agents are described by their details; each is asked for once per version of its row. */
   learn() {
     if (state.peers?.length) return;
-    const agents = state.sky.filter((row) => row.kind === "agent").slice(0, MOST);
+    const agents = state.sky.filter((row) => row.kind === "agent" && inScope(row)).slice(0, MOST);
     const known = state.devices ?? new Map();
     const missing = agents.filter((row) => known.get(row.ref)?.mark !== row.digest + row.seen_at + row.freshness);
     const gone = [...known.keys()].filter((ref) => !agents.some((row) => row.ref === ref));

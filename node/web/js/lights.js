@@ -8,7 +8,7 @@ import { isRunning, state } from "./state.js";
 import { ago, number, quick, t, until } from "./words.js";
 
 class Lights extends Part {
-  static watches = ["sources", "source", "scan", "status"];
+  static watches = ["minute", "sources", "source", "scan", "status"];
 
   view() {
     return [

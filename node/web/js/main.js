@@ -25,12 +25,10 @@ async function start() {
       return "";
     }
   })();
+  const session = openSession(); // while the words come
+  session.catch(() => null);
   await speak(preferred(location.search, saved, navigator.languages ?? []));
-  let session = true;
-  await openSession().catch((error) => {
-    session = false;
-    tellFailure(error);
-  });
+  await session.catch(tellFailure);
   readAddress();
   window.addEventListener("popstate", readAddress);
   window.addEventListener("hashchange", () => {
@@ -38,7 +36,7 @@ async function start() {
     else readAddress();
   });
   document.addEventListener("keydown", shortcuts);
-  await connect(session);
+  await connect();
 }
 
 async function connect() {

@@ -6,19 +6,19 @@ import { offers } from "./api.js";
 import { command, copyButton } from "./command.js";
 import { h, Part, shown } from "./dom.js";
 import { age, kindMark, sign, sourceBadge, trust } from "./marks.js";
-import { change, state } from "./state.js";
+import { change, inScope, state } from "./state.js";
 import { quick, t } from "./words.js";
 import "./welcome.js";
 
 const ON_DISK = new Set(["local_fs", "git_repository"]); // sources whose bytes are already here
 
 class Results extends Part {
-  static watches = ["answer", "sky", "asking", "fresh", "text", "kind", "scope", "status", "offlineOnly", "routes", "source"];
+  static watches = ["minute", "sources", "answer", "sky", "asking", "fresh", "text", "kind", "scope", "status", "offlineOnly", "routes", "source"];
 
   view() {
     const { answer } = state;
     if (!answer) return h("div", { class: "results", id: "results", role: "tabpanel", "aria-labelledby": "scope-" + state.scope, "aria-busy": "true" }, skeleton());
-    const shownRows = browsing() ? state.sky.toSorted(byKind).slice(0, state.wanted) : answer.items;
+    const shownRows = browsing() ? state.sky.filter(inScope).toSorted(byKind).slice(0, state.wanted) : answer.items;
     const rows = state.offlineOnly ? shownRows.filter(worksHere) : shownRows;
     return h(
       "div",
@@ -33,7 +33,7 @@ class Results extends Part {
 }
 
 /** Without a question the page shows scenes first: they are what people come for. */
-const browsing = () => !state.text && !state.kind && !state.source && state.sky.length >= Math.min(state.answer.items.length, state.wanted);
+const browsing = () => !state.text && !state.kind && !state.source && state.sky.filter(inScope).length >= Math.min(state.answer.items.length, state.wanted);
 const ORDER = { scene: 0, capability: 1, skill: 2, agent: 3 };
 const byKind = (a, b) => ORDER[a.kind] - ORDER[b.kind];
 

@@ -36,6 +36,7 @@ export const state = {
   installs: null,
   jobs: new Map(),
   toasts: [],
+  minute: 0, // changes from time to time, for what shows ages
 };
 
 const watchers = new Map();
@@ -81,6 +82,11 @@ export function say(text, kind = "done") {
 
 export function unsay(id) {
   change({ toasts: state.toasts.filter((toast) => toast.id !== id) });
+}
+
+/** Whether a source of the chosen scope has seen a row. */
+export function inScope(row) {
+  return row.sources.some((name) => state.sources.find((one) => one.name === name)?.in_scope ?? false);
 }
 
 /** Whether a scan is not over yet. */

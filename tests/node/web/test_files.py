@@ -67,6 +67,11 @@ def test_the_page_has_no_inline_script_or_style() -> None:
     assert re.search(r"https?://", page) is None
 
 
+def test_every_module_is_fetched_at_once() -> None:
+    page = (WEB / "index.html").read_text("utf-8")
+    assert re.findall(r'modulepreload" href="/web/js/([^"]+)"', page) == [path.name for path in SCRIPTS]
+
+
 def test_the_whole_page_is_small() -> None:
     loaded = [path for path in WEB.rglob("*") if path.suffix in {".html", ".css", ".js", ".svg"}]
     loaded.append(WEB / "text" / "zh-CN.json")
