@@ -3,7 +3,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 
-.PHONY: demo test bench bench-dht dht-growth format lock clean
+.PHONY: demo test prove bench bench-dht dht-growth format lock clean
 
 demo: $(VENV)/.ready
 	$(PY) -m scenarios.demo
@@ -13,6 +13,10 @@ test: $(VENV)/.ready
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest -n auto --dist worksteal
+
+# The long proofs that make test only samples: more walks, more power losses, more double faults. About half an hour.
+prove: $(VENV)/.ready
+	$(PY) -m pytest -n auto --dist worksteal -m exhaustive --timeout 1800
 
 bench: $(VENV)/.ready
 	$(PY) -m bench

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from time import perf_counter
 
 import pytest
 
@@ -131,10 +130,8 @@ def test_node_of_an_item() -> None:
 def test_a_chain_of_a_hundred_thousand_is_no_deeper_than_a_table() -> None:
     count = 100_000
     chain = [skill(f"{n:06}", needs(f"{n + 1:06}")) for n in range(count - 1)]
-    start = perf_counter()
     assert relate([*chain, skill(f"{count - 1:06}")]).findings == ()
     relations = relate([*chain, skill(f"{count - 1:06}", needs("000000"))])
-    assert perf_counter() - start < 20
     [finding] = relations.findings
     assert finding.params["count"] == count
     assert len(str(finding.params["path"])) < 300

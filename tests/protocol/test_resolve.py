@@ -197,7 +197,7 @@ def test_the_search_alone_agrees_too() -> None:
         assert bool(found) is not bool(asked)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_many_small_universes_agree_with_trying_everything() -> None:
     assert sum(compare(seed) for seed in range(1_000, 6_000)) > 1_000
 

@@ -1,7 +1,7 @@
 """Kill -9 before every operation of every kind of change, a refusing disk at every operation, eight installers at once.
 
 Every operation is killed and refused in the default run; double faults (a kill, then a kill in the recovery) are sampled there
-and taken more densely by `-m slow`.
+and taken more densely by `make prove`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def test_killed_before_any_operation(story: Story, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-@pytest.mark.parametrize("step", [11, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [11, pytest.param(3, marks=pytest.mark.exhaustive)])
 def test_killed_again_in_every_operation_of_the_recovery(story: Story, step: int, folder: Path) -> None:
     t = made(folder, story)
     faults = 0

@@ -79,7 +79,7 @@ def lossy_template(story: Story, folder: Path, disk: Counting) -> Template:
 
 
 @pytest.mark.parametrize("story", ALL, ids=lambda story: story.name)
-@pytest.mark.parametrize("per_operation", [8, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("per_operation", [8, pytest.param(40, marks=pytest.mark.exhaustive)])
 def test_power_lost_after_any_operation(story: Story, per_operation: int, folder: Path) -> None:
     states = lose_power(lossy_template(story, folder, Counting()), folder, per_operation)
     print(f"{story.name}: {states} states")

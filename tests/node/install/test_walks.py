@@ -1,6 +1,6 @@
 """Random walks over install, update, uninstall, rollback, garbage collection and kill, against a dictionary as the model.
 
-100 walks of 30 steps by default, 1,900 more with `-m slow`.
+100 walks of 30 steps by default, 1,900 more by `make prove`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def follow(model: Model, home: Path, wanted: Scenes | None, *, killed: bool) -> 
     assert installed(store) == model.now
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 40))])
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.exhaustive) for seed in range(2, 40))])
 def test_random_walks(seed: int, folder: Path) -> None:
     for walk in range(50):
         home = folder / f"home{walk}"
