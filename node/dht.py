@@ -81,7 +81,7 @@ class HomeDht:
         try:
             if serve:
                 self._full = live
-                await self.on_port(live.server.port)
+                await self.on_port(0 if config.client else live.server.port)
             yield live
         finally:
             if self._full is live:
@@ -209,11 +209,11 @@ class LiveNode:
             self._random,
             now=loop.time(),
             wall=self._clock.wall(),
-            client=not self.serve,
+            client=self._config.client or not self.serve,
             capacity=self._config.records,
         )
         self._server = DhtServer(machine, self._clock, self._within)
-        port = self._config.port if self.serve else 0
+        port = self._config.port if self.serve and not self._config.client else 0
         heard = 0
         for interface in self._config.listen:
             try:

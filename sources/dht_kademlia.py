@@ -114,7 +114,7 @@ class Dht(Protocol):
     open before somebody is known to talk to."""
 
     def session(self, config: Config, *, serve: bool) -> AbstractAsyncContextManager[Session]:
-        """Join for as long as the block lasts. With `serve` as a full node that publishes what is shared; else as a client,
+        """Join for as long as the block lasts. With `serve` as this home's node, which publishes what is shared; else as a client,
         or as the full node when it runs already."""
 
 
@@ -141,7 +141,7 @@ class Provider:
 
     async def run(self, emit: Emit) -> None:
         """Be a node of the DHT until cancelled."""
-        async with self._dht.session(self._config, serve=not self._config.client) as session:
+        async with self._dht.session(self._config, serve=True) as session:
             await session.keep_up()
 
     async def search(self, query: Query, emit: Emit) -> None:

@@ -20,6 +20,7 @@ from node.cli.main import run as ooder
 from node.dht import HomeDht, LiveNode
 from node.dht_state import DhtState
 from node.io.clock import SystemClock
+from node.keys import read_key
 from node.paths import Paths
 from protocol.dht.messages import Place
 from protocol.dht.reading import get
@@ -187,6 +188,27 @@ async def test_neighbours_of_the_local_network_are_enough_to_join(tmp_path: Path
         home.neighbours = lambda: [("127.0.0.1", place.seed_port)]
         async with home.session(Config(port=0, listen=("127.0.0.1",)), serve=True) as live:
             assert live.joined
+
+
+async def test_a_node_behind_nat_publishes_under_its_own_key_and_is_remembered_by_nobody(tmp_path: Path) -> None:
+    async with town(tmp_path, 4) as place:
+        home = place.home("nat")
+        home.offers = lambda: [OFFER]
+        ports: list[int] = []
+
+        async def told(port: int) -> None:
+            ports.append(port)
+
+        home.on_port = told
+        async with home.session(place.config(client=True, seed=False), serve=True) as live:
+            upkeep = asyncio.create_task(live.keep_up())
+            await until(lambda: live.report.replicas >= 4)
+            upkeep.cancel()
+            (reading,) = await heard(place.provider(), "pdf")
+            key = read_key(Paths(tmp_path / "nat"))
+            assert key is not None and reading.sightings[0].principal == key.public.principal
+            assert all(node.machine.table.known(live.machine.own.id) is None for node in place.live)
+        assert set(ports) == {0}
 
 
 async def test_a_search_uses_the_node_that_runs(tmp_path: Path) -> None:
