@@ -3,7 +3,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 
-.PHONY: demo test prove bench bench-dht dht-growth format lock clean
+.PHONY: demo test prove bench bench-lan bench-dht dht-growth format lock clean
 
 demo: $(VENV)/.ready
 	$(PY) -m scenarios.demo
@@ -39,6 +39,10 @@ lock:
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt scripts/setup.sh
 	sh scripts/setup.sh $(VENV)
+
+# The LAN, side by side.
+bench-lan: $(VENV)/.ready
+	$(PY) -m bench.lan
 
 clean:
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache

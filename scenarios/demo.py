@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenarios.demo_lan import play_neighbours
+
 MINUTES = "scene:meeting-minutes"
 CATALOGUE = Path(__file__).resolve().parent / "catalogue"
 
@@ -125,6 +127,9 @@ def play(stage: Stage) -> int:
             if done.returncode not in chapter.accept:
                 print(f"demo: 'ooder {' '.join(command)}' left with {done.returncode}", file=sys.stderr)
                 return done.returncode
+    print("\n━━ Neighbours: three real nodes find each other, and one installs from another", flush=True)
+    if code := play_neighbours():
+        return code
     print(
         f"\nThe home of this demo stays in {stage.home}; look around with: OODER_HOME={stage.home} {sys.executable} -m node"
     )

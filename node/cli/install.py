@@ -139,7 +139,7 @@ def carry_out(
 ) -> None:
     """Ask, install with progress, report, leave with the right code."""
     session: Session = ctx.obj
-    agreed = agree(session, plan, yes=yes)
+    agreed = agree(session, plan, yes=yes, digests=frozenset(ctx.params.get("digests") or ()))
     try:
         outcome = asyncio.run(engine.install(plan, agreed, teller(session), more))
     except KeyboardInterrupt:
@@ -153,18 +153,21 @@ def carry_out(
     ctx.exit(ExitCode.PARTIAL if outcome.inactive else ExitCode.OK)
 
 
-def agree(session: Session, plan: InstallPlan, *, yes: bool) -> Collection[Question]:
-    """The questions the person says yes to. Raises PolicyError when one is not answered so."""
+def agree(
+    session: Session, plan: InstallPlan, *, yes: bool, digests: frozenset[str] = frozenset()
+) -> Collection[Question]:
+    """The questions the person says yes to; `digests` were given in full. Raises PolicyError when one is not answered so."""
     if not plan.questions:
         return ()
-    by_digest = [question for question in plan.questions if question.asked is Asked.EXPLICIT_DIGEST]
+    exact = [question for question in plan.questions if question.asked is Asked.EXPLICIT_DIGEST]
+    by_digest = [question for question in exact if question.digest not in digests]
     if by_digest:
         raise not_agreed(by_digest)
     if yes:
         return plan.questions
     if not session.screen.live or session.screen.as_json:
         raise not_agreed(plan.questions)
-    for group in grouped(plan.questions):
+    for group in grouped([question for question in plan.questions if question not in exact]):
         if not click.confirm(sentence(session, group), err=True):
             raise not_agreed(group)
     return plan.questions
@@ -243,14 +246,17 @@ def update_command(
             continue
         show_plan(session, plan, why=False)
         if not only_plan:
-            carry_out_again(session, engine, engine.plan(ref, options), yes=yes)
+            carry_out_again(session, engine, engine.plan(ref, options), yes=yes, digests=options.digests)
     ctx.exit(ExitCode.OK)
 
 
-def carry_out_again(session: Session, engine: Engine, plan: InstallPlan, *, yes: bool) -> None:
+def carry_out_again(
+    session: Session, engine: Engine, plan: InstallPlan, *, yes: bool, digests: frozenset[str] = frozenset()
+) -> None:
     """Carry out one of several plans."""
     if plan.changes:
-        report(session, asyncio.run(engine.install(plan, agree(session, plan, yes=yes), teller(session))))
+        agreed = agree(session, plan, yes=yes, digests=digests)
+        report(session, asyncio.run(engine.install(plan, agreed, teller(session))))
 
 
 @click.command("outdated")

@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sources": ("sources", "The discovery sources: list, add, remove, enable, disable, test."),
     "peers": ("peers", "Other devices on the network: list, why, pair, unpair."),
     "share": ("share", "What this node shares with other devices: REF, list, stop."),
+    "scenario": ("scenario", "Topologies of many real nodes: list, run."),
     "status": ("status", "Lights, counts, problems and how fresh it all is."),
     "call": ("agents", "Call a capability of an installed scene."),
     "start": ("agents", "Start an installed scene."),
