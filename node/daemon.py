@@ -22,6 +22,7 @@ from node.install.engine import Engine
 from node.install.queue import Queue, retry
 from node.lan import Lan
 from node.peer_control import peer_methods
+from node.peer_list import describe_peers
 from node.scene.agents import Told
 from node.scene.host import host_scenes
 from node.scene.node_agents import agents_of
@@ -108,6 +109,7 @@ class Daemon:
 
         async with open_gate(self._service, self._load, self._reloaded.set) as desk:
             self._desk = desk
+            desk.peers = lambda: describe_peers(self._service.ports.lan)
             self._opened(desk.base, f"{desk.base}/#t={desk.keys.make_link()}")
             yield
 
