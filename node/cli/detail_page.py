@@ -19,7 +19,7 @@ def print_detail(session: Session, body: Mapping[str, Any], *, why: bool) -> Non
     _capabilities(session, body["capabilities"])
     if "providers" in body:
         _section(session, session.say("show.skills", ref=body["ref"]))
-        _compare(session, body["providers"])
+        compare_providers(session, body["providers"])
     _provides(session, body["provides"])
     _requires(session, body["requires"])
     if body["needed_by"]:
@@ -67,10 +67,11 @@ def _capabilities(session: Session, needs: Sequence[Mapping[str, Any]]) -> None:
     for need in needs:
         optional = "" if need["required"] else f"  ({session.say('show.optional')})"
         session.screen.data(f"  {need['ref']} {show(need['version'])}  {show(need['name'])}{optional}")
-        _compare(session, need["providers"], indent="    ")
+        compare_providers(session, need["providers"], indent="    ")
 
 
-def _compare(session: Session, providers: Sequence[Mapping[str, Any]], indent: str = "  ") -> None:
+def compare_providers(session: Session, providers: Sequence[Any], indent: str = "  ") -> None:
+    """Skills side by side."""
     if not providers:
         session.screen.data(indent + session.screen.style(session.say("show.nobody"), fg="yellow"))
         return

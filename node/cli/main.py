@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "share": ("share", "What this node shares with other devices: REF, list, stop."),
     "scenario": ("scenario", "Topologies of many real nodes: list, run."),
     "status": ("status", "Lights, counts, problems and how fresh it all is."),
+    "replace": ("replace", "Another skill for one capability of a scene; kept only if it answers."),
     "call": ("agents", "Call a capability of an installed scene."),
     "start": ("agents", "Start an installed scene."),
     "stop": ("agents", "Stop an installed scene and everything it runs."),

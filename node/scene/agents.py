@@ -166,7 +166,7 @@ class SceneAgents:
 @asynccontextmanager
 async def open_agents(machine: Machine, told: Told = lambda event, ref: None) -> AsyncIterator[SceneAgents]:
     """No agents yet; whatever happens inside, no process is left afterwards."""
-    async with _task_group() as tasks:
+    async with single_errors() as tasks:
         await asyncio.to_thread(remove_dead_views, machine.paths)
         agents = SceneAgents(machine, tasks, told)
         try:
@@ -176,7 +176,7 @@ async def open_agents(machine: Machine, told: Told = lambda event, ref: None) ->
 
 
 @asynccontextmanager
-async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
+async def single_errors() -> AsyncIterator[asyncio.TaskGroup]:
     """A task group out of which a single error comes as itself."""
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -196,7 +196,7 @@ async def call_once(
     if wish in (State.STOPPED, State.SUSPENDED):
         raise ConflictError("scene.not_active", scene=f"scene:{scene_id}", state=wish.value, reason="-")
     agent = SceneAgent(machine, generation, scene)
-    async with _task_group() as tasks:
+    async with single_errors() as tasks:
         try:
             await agent.activate(tasks, only=capability)
             return await agent.call(capability, request, seconds)

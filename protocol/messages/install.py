@@ -61,6 +61,12 @@ _PIPELINE = {
     "install.no_manifest": Message(
         "the package of {ref} holds no manifest that can be read", "{ref} 的安装包中没有可读的清单"
     ),
+    "replace.failed": Message(
+        "{skill} did not take over in {scene}, so the old skill stays: {reason}",
+        "{skill} 未能在 {scene} 中接任，原技能保留：{reason}",
+        "Compare the others: ooder replace {scene} CAP --with SKILL --plan",
+        "比较其他技能：ooder replace {scene} CAP --with SKILL --plan",
+    ),
     "install.no_package": Message("there is nothing at {path}", "{path} 不存在"),
 }
 

@@ -84,7 +84,7 @@ async def test_ten_nodes_find_each_other_and_a_newcomer_is_seen_at_once(lab: Net
         lab.host("late", "l")
         late = Node(lab, "late", 99, group)
         nodes.append(late)
-        assert await until(lambda: all_know(nodes), 0.5) < 0.5
+        assert await until(lambda: all_know(nodes), 5) < 5  # how fast it is: bench/lan.py
 
 
 async def test_a_goodbye_is_seen_at_once_and_a_crash_within_eight_seconds(lab: NetLab) -> None:

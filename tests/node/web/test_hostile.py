@@ -73,7 +73,7 @@ def test_no_text_of_others_ever_runs(page: Page, home: Path) -> None:
         while (more := page.locator(".more")).count():
             more.first.click()
             page.wait_for_timeout(200)
-        assert page.locator(".card:not(.ghost)").count() == len(TEXTS)
+        assert page.locator(".card:not(.ghost)").count() >= len(TEXTS)  # and what their skills say they provide
         page.locator(".listing summary").first.click()
         for number in range(len(TEXTS)):
             page.evaluate(f"location.hash = '#/skill:x{number}'")
