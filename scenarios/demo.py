@@ -106,6 +106,21 @@ def chapters(stage: Stage) -> tuple[Chapter, ...]:
                 ),
             ),
         ),
+        Chapter(
+            "Another skill for one capability: compared, switched, kept only because it answers",
+            (
+                (
+                    "replace",
+                    MINUTES,
+                    "cap:text-summarize",
+                    "--with",
+                    "skill:skill-text-brief",
+                    "--probe",
+                    '{"text": "会议开始。大家同意周五发布。散会。", "sentences": 1}',
+                    "--yes",
+                ),
+            ),
+        ),
         Chapter("One signed file for a machine without a network", (("export", MINUTES, "-o", str(stage.bundle)),)),
         Chapter(
             "Give it up, and take that back",

@@ -83,7 +83,7 @@ def test_interrupted_a_few_times(environment: Mapping[str, str]) -> None:
     assert interrupt_at_random(environment, signal.SIGINT, 2, 2) <= {0, 130, -signal.SIGINT}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(300)
 def test_killed_many_times(environment: Mapping[str, str]) -> None:
     interrupt_at_random(environment, signal.SIGKILL, 60, 3)
