@@ -2,6 +2,8 @@
 # make bench  the numbers, beside their yardsticks         make format rewrite the code in house style
 VENV ?= .venv
 PY := $(VENV)/bin/python
+# What failed is tried once more, alone: a test that waits for real processes can miss its bound on a busy machine.
+AGAIN = $(PY) -m pytest --last-failed --last-failed-no-failures none -m "not exhaustive"
 
 .PHONY: demo test prove bench bench-lan bench-dht dht-growth format lock clean
 
@@ -12,7 +14,9 @@ test: $(VENV)/.ready
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n auto --dist worksteal
+	$(PY) -m pytest -n auto --dist worksteal -m "not exhaustive and not netns" --ignore tests/node/web || $(AGAIN)
+	$(PY) -m pytest tests/node/web || $(AGAIN)
+	$(PY) -m pytest -m netns tests || $(AGAIN)
 
 # The long proofs that make test only samples: more walks, more power losses, more double faults. About half an hour.
 prove: $(VENV)/.ready

@@ -22,7 +22,7 @@ CATALOGUE = Path(__file__).resolve().parents[3] / "scenarios" / "catalogue"
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     pytest.importorskip("node.api.server", reason="the API is not part of this build")
