@@ -25,8 +25,6 @@ OURS = {"node", "sources", "protocol"}
 PRIVATE = re.compile(
     "|".join(
         (
-            r"(?<![\w.])/" + r"work/",
-            r"/tmp/" + r"bash_jobs",
             r"--(extra-)?index-" + r"url",
             r"--trusted-" + r"host",
             r"https?://[^\s\"')]*/" + r"simple(/|\b)",
