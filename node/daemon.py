@@ -26,7 +26,8 @@ from node.peer_list import describe_peers
 from node.scene.agents import Told
 from node.scene.host import host_scenes
 from node.scene.node_agents import agents_of
-from node.service import Service, state_change
+from node.service import Service
+from node.source_states import state_change
 from node.supervisor import SearchEvent, Supervisor
 from protocol.errors import ConflictError, OoderError, StorageError
 

@@ -7,28 +7,27 @@ asks no source and opens no socket.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import json
-import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from node.aggregator import Aggregator, storage_failure
 from node.app import NodePorts, make_providers, shared_pointers
 from node.bodies import row_body
-from node.cache_tree import CacheRow, remove_cache, write_cache
+from node.cache_parts import Cleared, parts_of, remove_parts
+from node.cache_tree import CacheRow, write_cache
 from node.config import Config
 from node.detail import detail_of
-from node.events import Change, Event
+from node.events import Event
+from node.file_lock import FileLock, holder
 from node.index import Index, Page, Row, Rules, Told
 from node.io.clock import SystemClock
 from node.paths import Paths
 from node.policy import policy_of, read_decisions
 from node.scopes import sources_of
+from node.source_states import read_states, save_states, state_change
 from node.supervisor import Heard, Light, SearchEvent, SourceState, Supervisor
 from protocol import limits
 from protocol.errors import NotFoundError, StorageError
@@ -40,7 +39,6 @@ from protocol.relations import Node, relate
 
 LOCAL = frozenset({"local_fs"})
 """Sources that need no network, and so are asked offline too."""
-SCAN_LOCK_SECONDS = 0.05  # between tries while another scan runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +213,7 @@ class Service:
 
     def states(self) -> list[SourceState]:
         """Every source with its last known light."""
-        saved = self._saved_states()
+        saved = read_states(self.paths.states)
         found = []
         for name in self.config.source_names():
             state = saved.get(name, SourceState(name))
@@ -231,29 +229,14 @@ class Service:
         """Whether answers come from the cache only: by setting, or because the last scan reached nothing beyond this disk."""
         if self.config.settings.offline:
             return True
-        asked = [state for state in self._saved_states().values() if state.name not in LOCAL and state.last_attempt]
+        asked = [
+            state for state in read_states(self.paths.states).values() if state.name not in LOCAL and state.last_attempt
+        ]
         return bool(asked) and all(state.light is Light.OFFLINE for state in asked)
 
     def newest(self) -> float:
         """When anything was last confirmed (wall seconds), 0 = never."""
         return max((info.surveyed_at for info in self.index.origins()), default=0.0)
-
-    def _saved_states(self) -> dict[str, SourceState]:
-        try:
-            rows = json.loads(self.paths.states.read_bytes())
-            return {row["name"]: SourceState(**{**row, "light": Light(row["light"])}) for row in rows}
-        except (OSError, ValueError, TypeError, KeyError):
-            return {}  # rebuilt by the next scan
-
-    def _save_states(self, states: Mapping[str, SourceState]) -> None:
-        merged = {**self._saved_states(), **states}
-        text = json.dumps([asdict(state) for state in merged.values()])
-        temporary = self.paths.states.with_suffix(f".{os.getpid()}")
-        try:
-            temporary.write_text(text, "utf-8")
-            temporary.replace(self.paths.states)
-        except OSError as error:
-            raise StorageError("home.unwritable", path=str(self.paths.states), reason=str(error)) from error
 
     # --- Acting ----------------------------------------------------------------------------------------------------
     async def scan(self, tell: Callable[[SearchEvent], None], names: Sequence[str]) -> ScanOutcome:
@@ -261,7 +244,7 @@ class Service:
 
         Raises StorageError when the home cannot be written; a source's failure is its state in the outcome.
         """
-        async with self._scanning():
+        async with FileLock(self.paths.scan_lock).waiting():
             providers = make_providers(self.config, tuple(names), self.ports)
             aggregator = Aggregator(self.index, lambda: self.rules, self._clock)
             settings = self.config.settings.scan
@@ -288,7 +271,7 @@ class Service:
                     writer.cancel()
             except BaseExceptionGroup as group:
                 raise (storage_failure(group) or group) from None
-            self._save_states(supervisor.states)
+            save_states(self.paths.states, supervisor.states)
             changes = [event for event in self._events_after(before) if event.type.startswith("item.")]
             written = await asyncio.to_thread(self.write_cache) if changes or not self.paths.cache_state.exists() else 0
         return ScanOutcome(tuple(supervisor.states.values()), self.counts(), len(changes), written)
@@ -310,90 +293,22 @@ class Service:
         self.__dict__.pop("rules", None)
         return self.index.merge_again(self.rules, self.now())
 
-    @asynccontextmanager
-    async def _scanning(self) -> AsyncIterator[None]:
-        """Be the one scan of this home; others of this process and of other processes wait without holding up the loop."""
-        handle = self._open_scan_lock()
-        try:
-            while not _try_lock(handle):  # noqa: ASYNC110 - another process holds it
-                await asyncio.sleep(SCAN_LOCK_SECONDS)
-            yield
-        finally:
-            os.close(handle)
-
-    @contextmanager
-    def _scan_lock(self) -> Iterator[None]:
-        handle = self._open_scan_lock()
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
-    def _open_scan_lock(self) -> int:
-        path = self.paths.scan_lock
-        try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise StorageError("home.unwritable", path=str(path), reason=error.strerror or "") from error
-
     # --- The home --------------------------------------------------------------------------------------------------
     def cache_info(self) -> list[dict[str, Json]]:
         """Parts of the cache with files and bytes."""
-        parts: list[dict[str, Json]] = []
-        for path in (*sorted(self.paths.cache.glob("*")), self.paths.index):
-            files = (
-                [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file() and not one.is_symlink()]
-            )
-            if path.exists():
-                parts.append(
-                    {"name": path.name, "files": len(files), "bytes": sum(one.stat().st_size for one in files)}
-                )
-        return parts
+        return parts_of(self.paths)
 
-    def clear_cache(self) -> tuple[int, int, int]:
-        """Remove what this node wrote into the cache, the mirrors and the index; returns files and bytes removed, files kept.
+    def clear_cache(self) -> Cleared:
+        """Remove what this node wrote into the cache, the mirrors and the index.
 
         Files that somebody else put into the cache tree stay, and so do settings, pins and installed scenes. Raises StorageError.
         """
-        before = self.cache_info()
-        with self._scan_lock():
+        with FileLock(self.paths.scan_lock).held():
             self.close()
-            remove_cache(self.paths.cache, (self.paths.mirrors.name,))
-            for ending in ("", "-wal", "-shm"):
-                Path(f"{self.paths.index}{ending}").unlink(missing_ok=True)
+            cleared = remove_parts(self.paths)
             self.close()  # somebody may have opened the old file in between
-        after = self.cache_info()
-        files, size = (
-            sum(int(str(p[k])) for p in before) - sum(int(str(p[k])) for p in after) for k in ("files", "bytes")
-        )
-        return files, size, sum(int(str(part["files"])) for part in after)
+        return cleared
 
     def running_node(self) -> int | None:
         """The process id of the node that serves this home, if one does."""
-        try:
-            with self.paths.node_lock.open("r+b") as stream:
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    return int(stream.read() or 0) or None
-        except (OSError, ValueError):
-            pass
-        return None
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def state_change(state: SourceState) -> Change:
-    """A source's light as an event."""
-    return Change(
-        "source.status.changed",
-        "",
-        json.dumps({"source": state.name, "light": state.light.value, "code": state.code, "places": state.places}),
-    )
+        return holder(self.paths.node_lock)
