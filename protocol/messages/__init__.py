@@ -12,6 +12,7 @@ from typing import NamedTuple
 from protocol.messages import (
     api,
     cache,
+    center,
     config,
     conflict,
     core,
@@ -36,6 +37,7 @@ from protocol.messages.message import Message
 AREAS = (
     api,
     cache,
+    center,
     config,
     conflict,
     core,
