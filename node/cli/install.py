@@ -67,7 +67,11 @@ def install_command(
     lock_file: Path | None,
     **options: Any,
 ) -> None:
-    """Install a scene or skill with everything it needs. TARGET is scene:ID, skill:ID[@VERSION], a folder or a package file."""
+    """Install a scene or skill with everything it needs.
+
+    TARGET is scene:ID, skill:ID[@VERSION], a folder, a package file, a SKILL.md, a place in a git repository
+    (https://host/owner/repo.git//FOLDER@REF), or the https address of a package.
+    """
     session: Session = ctx.obj
     engine = engine_of(session)
     if session.service.never_scanned() and not session.config.settings.offline:

@@ -7,10 +7,14 @@ the callers of the capability it was chosen for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from node.install.members import Budget
+from node.install.zip_members import zip_members
 from protocol import limits
 from protocol.contract import Contract, check_contract, implemented_by
 from protocol.contract_change import compare_contracts, version_is_enough, version_needed
@@ -115,11 +119,34 @@ def _check_claim(skill: Read, release: str, claimed: Contract) -> None:
 
 
 def items_in(root: Path, folder: str) -> list[Item]:
-    """The items that the manifests at the top of a tree describe. `folder` stands for the tree's own name."""
+    """The items that the manifests at the top of a tree describe; of a tree that is one `.jar`, those at the top of the jar.
+
+    `folder` stands for the tree's own name. Raises DataError `unpack.*` for a jar whose directory cannot be read.
+    """
+    paths = sorted(root.iterdir())
     found: list[Item] = []
-    for path in sorted(root.iterdir()):
-        if path.is_file() and is_manifest(f"{folder}/{path.name}"):
-            with path.open("rb") as stream:
-                data = stream.read(limits.MANIFEST_BYTES + 1)
-            found += read_manifest(f"{folder}/{path.name}", data).items
+    for name, data in _manifests(paths) if len(paths) > 1 or not _is_jar(paths) else _inside(paths[0]):
+        if is_manifest(f"{folder}/{name}"):
+            found += read_manifest(f"{folder}/{name}", data()).items
     return found
+
+
+def _is_jar(paths: Sequence[Path]) -> bool:
+    return bool(paths) and paths[0].is_file() and paths[0].name.lower().endswith(".jar")
+
+
+def _manifests(paths: Sequence[Path]) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    for path in paths:
+        if path.is_file():
+            with path.open("rb") as stream:
+                yield path.name, partial(stream.read, limits.MANIFEST_BYTES + 1)
+
+
+def _inside(jar: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Top-level files of a jar, for their manifests alone: a jar is never unpacked."""
+    with jar.open("rb") as stream:
+        size = stream.seek(0, io.SEEK_END)
+        for member in zip_members(stream, size, Budget(limits.ITEM_BYTES)):
+            if "/" not in member.name and member.size <= limits.MANIFEST_BYTES:
+                chunks = member.chunks
+                yield member.name, lambda chunks=chunks: b"".join(chunks)  # type: ignore[misc]

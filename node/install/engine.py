@@ -19,9 +19,10 @@ from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, 
 from node.install.first_seen import note_first_seen
 from node.install.importing import deliverers, plan_import
 from node.install.installer import Agents, Installer, Outcome, Tell, activate
-from node.install.package import PackagePlan, open_package
+from node.install.package import PackagePlan, open_file, open_package
 from node.install.peer_deliverer import PeerDeliverer
 from node.install.planning import PlanOptions, plan_install
+from node.install.repository import open_repository
 from node.install.steps import StepEvent
 from node.install.store import Collected, Committed, Store
 from node.install.universe import IndexUniverse
@@ -31,6 +32,7 @@ from node.service import Service
 from protocol.errors import NotFoundError, OoderError
 from protocol.install.model import Installed
 from protocol.install.planned import InstallPlan, Question
+from protocol.install.target import FileTarget, RepositoryTarget, parse_target
 from protocol.item_json import write_json
 from protocol.refs import parse_ref
 
@@ -42,6 +44,7 @@ class Engine:
         self.service = service
         self.store = Store(service.paths.home)
         self._agents = agents
+        self._named_schemes: set[str] = set()
 
     @cached_property
     def deliverers(self) -> Mapping[str, Deliverer]:
@@ -55,6 +58,9 @@ class Engine:
     def _git_source(self) -> FetchesTrees:
         spec = registry.load("git_repository")
         settings = self.service.config.sources.get("git_repository") or spec.config()
+        # What a person named to be installed was looked at; it may be fetched too.
+        allow = tuple(dict.fromkeys((*settings.allow, *sorted(self._named_schemes))))  # type: ignore[attr-defined]
+        settings = settings.model_copy(update={"allow": allow})
         source: FetchesTrees = spec.make(settings, self.service.ports)  # type: ignore[assignment]
         return source
 
@@ -71,12 +77,21 @@ class Engine:
     def plan(
         self, target: str, options: PlanOptions, base: Path | None = None, lock: Sequence[Installed] | None = None
     ) -> InstallPlan:
-        """What installing `target` would do: a ref, a folder, or a package file. With `options.frozen`, exactly what `lock`
-        (default: the installed set) says. Raises what planning raises."""
-        package = open_package(target, base or Path.cwd(), self.service)
+        """What installing `target` would do: a ref, a folder, a package file, a place in a git repository, or the address of a
+        package. With `options.frozen`, exactly what `lock` (default: the installed set) says. Raises what planning raises."""
+        package = self._open(target, base or Path.cwd())
         if package is not None:
             return self._plan_package(package, options)
         return plan_install(self.service, parse_ref(target), options, installed=self.store.current(), lock=lock)
+
+    def _open(self, target: str, base: Path) -> PackagePlan | None:
+        named = parse_target(target)
+        if isinstance(named, RepositoryTarget):
+            self._named_schemes.add(named.url.scheme)
+            return open_repository(named, self.service)
+        if isinstance(named, FileTarget):
+            return open_file(named, self.deliverers.get(target.partition(":")[0]), self.service)
+        return open_package(target, base, self.service)
 
     def export(self, target: str, path: Path) -> tuple[int, int]:
         """Write what is installed as `target` into a signed bundle; (items, bytes). Raises what `write_bundle` raises."""

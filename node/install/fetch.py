@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,9 +26,8 @@ from protocol import limits
 from protocol.errors import DataError, IntegrityError, OoderError, UnavailableError
 from protocol.install.model import Origin
 from protocol.install.planned import Planned
+from protocol.install.target import ARCHIVES
 from protocol.install.universe import Location
-
-ARCHIVES = (".zip", ".skill", ".tar.gz", ".tgz", ".jar")
 
 
 class Deliverer(Protocol):
@@ -138,7 +137,7 @@ class DiskDeliverer:
 class FetchesTrees(Protocol):
     """What is asked of the git source."""
 
-    async def fetch_tree(self, location: str) -> list[DeliveredFile]:
+    async def fetch_tree(self, location: str) -> Sequence[DeliveredFile]:
         """The files of the item at a location."""
 
 

@@ -1,46 +1,49 @@
-"""Installing straight from a folder or a package file, without a scan: a universe of one item on top of the index."""
+"""Installing straight from a folder, a package file or a single manifest, without a scan: one item on top of the index."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from node.install.checks import items_in
-from node.install.fetch import ARCHIVES
+from node.install.fetch import Deliverer, DiskDeliverer
+from node.install.first_seen import dated
 from node.install.planning import PlanOptions, plan_policy
-from node.install.stage import Stage
 from node.install.store import Store
 from node.install.universe import IndexUniverse
-from node.io.files import SKIPPED_FILES, SKIPPED_FOLDERS
 from node.service import Service
-from protocol.errors import DataError, NotFoundError
+from protocol.errors import DataError, NotFoundError, UnavailableError
 from protocol.install.model import Generation
 from protocol.install.plan import make_plan
 from protocol.install.planned import InstallPlan
+from protocol.install.target import FileTarget, file_path, is_package_name
 from protocol.install.universe import Candidate, Location, Universe
 from protocol.items import Channel, Evidence, Item, Sighting
-from protocol.refs import Kind
+from protocol.refs import Kind, Ref
 from protocol.trust import admit
 
 
 @dataclass(frozen=True, slots=True)
 class PackagePlan:
-    """An opened package: its item, and what is known of its bytes."""
+    """An opened package: what it is, whose it is, and where everything it needs is looked for."""
 
-    candidate: Candidate
+    ref: Ref
+    principal: str
+    universe: Universe
 
     def plan(self, service: Service, installed: Generation, options: PlanOptions) -> InstallPlan:
-        """What installing it would do; its dependencies come from the index."""
-        universe = Overlay(IndexUniverse(service), self.candidate)
-        ref = replace(self.candidate.ref, version=self.candidate.item.version)
-        owners = {**options.owners, str(ref.any_version): self.candidate.principal}
-        policy = plan_policy(service, replace(options, owners=owners))
-        choices = replace(options.choices, owners=owners)
-        return make_plan(ref, universe, installed, policy, choices, service.now(), time.monotonic)
+        """What installing it would do."""
+        owners = {**options.owners, str(self.ref.any_version): self.principal}
+        named = replace(options, owners=owners)
+        now = service.now()
+        universe = dated(service.paths, self.universe, installed, now)
+        return make_plan(self.ref, universe, installed, plan_policy(service, named), named.choices, now, time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +66,60 @@ class Overlay:
 
 
 def open_package(target: str, base: Path, service: Service) -> PackagePlan | None:
-    """The package at a path, None when `target` is a ref. Raises NotFoundError, DataError `install.no_manifest`, `unpack.*`."""
-    path = (base / Path(target).expanduser()).absolute()
-    if not (path.is_dir() or target.lower().endswith(ARCHIVES) or os.sep in target):
+    """The package at a path: a folder, a package file, or a single manifest; None when `target` is a ref.
+
+    Raises NotFoundError `install.no_package`, DataError `install.no_manifest`, `unpack.*`.
+    """
+    text = file_path(target)
+    path = (base / Path(text).expanduser()).absolute()
+    named = is_package_name(text.rpartition("/")[2])
+    if not (path.is_dir() or named or os.sep in text):
         return None
     if not path.exists():
         raise NotFoundError("install.no_package", path=str(path))
-    with tempfile.TemporaryDirectory(prefix="ooder-") as scratch, Store(Path(scratch)).stage() as stage:
-        return PackagePlan(_candidate(path, stage, service))
-
-
-def _candidate(path: Path, stage: Stage, service: Service) -> Candidate:
-    if path.is_dir():
-        done = stage.folder(path, skip=SKIPPED_FOLDERS | SKIPPED_FILES)
-    else:
-        with path.open("rb") as stream:
-            done = stage.archive(stream, path.name)
-    item = _main_item(items_in(stage.path(done.digest), path.name if path.is_dir() else ""), path)
+    location = Location("local_fs", path.as_uri(), f"local:{os.getuid()}")
     evidence = Evidence(Channel.OWN_FILES if path.stat().st_uid in (os.getuid(), 0) else Channel.FOREIGN_FILES)
-    url, principal = path.as_uri(), f"local:{os.getuid()}"
-    said = Sighting(item, "local_fs", url, "", url, principal, evidence, service.now(), digest=done.digest)
-    verified = admit(said, service.rules.policy, service.now())
-    return Candidate(
+    return asyncio.run(_open(location, DiskDeliverer(), evidence, path.name if path.is_dir() else "", service))
+
+
+def open_file(target: FileTarget, deliverer: Deliverer | None, service: Service) -> PackagePlan:
+    """The package at an http(s) address, brought by `deliverer`. Blocking.
+
+    Raises UnavailableError `install.needs_network`, DataError `install.no_manifest`, `unpack.*`, and what the deliverer raises.
+    """
+    if deliverer is None or (service.config.settings.offline and not deliverer.near):
+        raise UnavailableError("install.needs_network", target=target.url)
+    host = urlsplit(target.url).netloc.lower()
+    secure = target.url.startswith("https:")
+    evidence = Evidence(Channel.ORIGIN if secure else Channel.PLAIN, owner=host)
+    return asyncio.run(_open(Location("url", target.url, f"url:{host}"), deliverer, evidence, "", service))
+
+
+async def _open(
+    location: Location, deliverer: Deliverer, evidence: Evidence, folder: str, service: Service
+) -> PackagePlan:
+    with tempfile.TemporaryDirectory(prefix="ooder-") as scratch, Store(Path(scratch)).stage() as stage:
+        done, _ = await deliverer.bring(location, stage)
+        item = _main_item(items_in(stage.path(done.digest), folder), location.url)
+    now, url = service.now(), location.url
+    said = Sighting(item, location.source, url, "", url, location.principal, evidence, now, digest=done.digest)
+    verified = admit(said, service.rules.policy, now)
+    own = Candidate(
         item,
-        principal,
+        location.principal,
         verified.trust,
         done.digest,
         verified.reasons,
         done.size,
         len(done.files),
-        locations=(Location("local_fs", url, principal),),
+        locations=(location,),
     )
+    return PackagePlan(item.ref, location.principal, Overlay(IndexUniverse(service), own))
 
 
-def _main_item(items: list[Item], path: Path) -> Item:
+def _main_item(items: list[Item], place: str) -> Item:
     order = {Kind.SCENE: 0, Kind.SKILL: 1}
     usable = sorted((item for item in items if item.kind in order), key=lambda item: order[item.kind])
     if not usable:
-        raise DataError("install.no_manifest", ref=str(path))
+        raise DataError("install.no_manifest", ref=place)
     return usable[0]

@@ -32,8 +32,13 @@ class Known(Protocol):
 class IndexUniverse:
     """Implements `protocol.install.universe.Universe` over one index, as it is at the time of each first question."""
 
-    def __init__(self, service: Known) -> None:
+    def __init__(self, service: Known, own: Sequence[Sighting] = ()) -> None:
+        """`own` is said beside the index, and in its place where it is about the same place."""
         self._index = service.index
+        self._own: dict[tuple[Kind, str], list[Sighting]] = {}
+        for one in own:
+            self._own.setdefault((one.item.kind, one.item.id), []).append(one)
+        self._places = {(one.source, one.origin, one.place) for one in own}
         self._rules = service.rules
         self._now = service.now()
         self._releases: dict[tuple[Kind, str], Sequence[Candidate]] = {}
@@ -43,7 +48,9 @@ class IndexUniverse:
         """Every release of one name that the index knows of."""
         found = self._releases.get((kind, item_id))
         if found is None:
-            said = self._index.sightings(kind, item_id)
+            known = self._index.sightings(kind, item_id)
+            said = [one for one in known if (one.source, one.origin, one.place) not in self._places]
+            said += self._own.get((kind, item_id), ())
             claims = [admit(one, self._rules.policy, self._now, self._rules.floors) for one in said]
             found = self._releases[(kind, item_id)] = candidates_of(claims, self._rules.policy)
         return found
@@ -53,7 +60,11 @@ class IndexUniverse:
         found = self._providers.get(capability)
         if found is None:
             rows = self._index.providers(capability, self._now)
-            found = self._providers[capability] = [row.ref.id for row in rows if row.ref.kind is Kind.SKILL]
+            ids = {row.ref.id: None for row in rows if row.ref.kind is Kind.SKILL}
+            for (kind, item_id), said in self._own.items():
+                if kind is Kind.SKILL and any(given.id == capability for one in said for given in one.item.provides):
+                    ids[item_id] = None
+            found = self._providers[capability] = list(ids)
         return found
 
 

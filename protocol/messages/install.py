@@ -67,6 +67,24 @@ _PIPELINE = {
         "Compare the others: ooder replace {scene} CAP --with SKILL --plan",
         "比较其他技能：ooder replace {scene} CAP --with SKILL --plan",
     ),
+    "install.needs_network": Message(
+        "{target} is not on this machine, and nothing here can fetch it now",
+        "{target} 不在本机，目前也无法获取",
+        "Leave --offline away, or install what is known already: ooder search WORD",
+        "请去掉 --offline，或安装已知的项目：ooder search 关键词",
+    ),
+    "install.nothing_there": Message(
+        "{url} holds no scene or skill at {path}",
+        "{url} 的 {path} 处没有场景或技能",
+        "Name the folder of its manifest: URL//FOLDER@REF",
+        "请指明清单所在的文件夹：URL//文件夹@引用",
+    ),
+    "install.which_item": Message(
+        "{url} holds {count} scenes and skills there: {causes}",
+        "{url} 中该处有 {count} 个场景与技能：{causes}",
+        "Name one: ooder install {url}//FOLDER, or look at them all: ooder scan {url}",
+        "请指明其一：ooder install {url}//文件夹，或全部查看：ooder scan {url}",
+    ),
     "install.no_package": Message("there is nothing at {path}", "{path} 不存在"),
 }
 
