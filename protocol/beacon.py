@@ -7,7 +7,7 @@ hold or send more than the bounds of `protocol.limits`. Leaves to others: socket
 what is offered (`Offer`), trust in names (the trust door).
 
 Rules. Speak: announce and ask at start, ask again twice, then announce every `interval` (shorter while somebody watches, longer
-among many) and ask every minute. Answer: at once among few, with 0-20 ms of jitter above 10 peers, 0-100 ms above 100. A
+among many) and ask every minute; seeds that are not heard are asked more often. Answer: at once among few, with 0-20 ms of jitter above 10 peers, 0-100 ms above 100. A
 newcomer that announced itself without asking is answered once; many at once are answered by one broadcast. Lost peers are
 tried every 1.5 s, so that a healed partition is whole within 2 s. Waking from sleep: what queued up is not heard, nobody is
 judged for 5 s, and the network is asked anew.
@@ -27,6 +27,7 @@ from protocol import limits
 from protocol.announce import Heard
 from protocol.dialects import Foreign
 from protocol.lan_admission import Admission, Admitted, Floor, Refusal
+from protocol.lan_answers import Answers
 from protocol.lan_events import (
     EVENT_OF,
     BeaconConfig,
@@ -44,11 +45,12 @@ from protocol.lan_events import (
 )
 from protocol.lan_extension import NONCE_BYTES, Extension, Flag, Seal
 from protocol.lan_schedule import Job, Schedule, Task
+from protocol.lan_seeds import Seeds
 from protocol.lan_text import AgentAnnounce, DiscoveryRequest, Heartbeat, Message, read_nonce
 from protocol.lan_voice import Moment, Voice
 from protocol.peer_claims import plain_peer, signed_peer
-from protocol.peers import CLONE_AGAIN, RETRY_FAST, Address, Change, Peer, PeerTable
-from protocol.ratelimit import Bucket, KeyedBuckets
+from protocol.peers import CLONE_AGAIN, RETRY_FAST, Address, Change, Peer, PeerState, PeerTable
+from protocol.ratelimit import Bucket
 from protocol.subnets import Subnets
 
 TICK = 1.0
@@ -56,7 +58,7 @@ SLEPT = 3.0  # a tick that comes this late means that the machine slept
 GRACE = 5.0  # seconds after waking in which nobody is judged
 DEAF = 0.05  # seconds after waking in which the queue is not believed
 MANY_LOST = 4
-NEWCOMERS_AT_ONCE = 8
+FAREWELLS = 64  # peers behind routers that are told goodbye by unicast
 
 
 class Beacon:
@@ -86,10 +88,10 @@ class Beacon:
         self._voice = Voice(offer, seal, instance, quiet=quiet)
         self._door = Admission(seal, self._knows, now, floors)
         self._schedule = Schedule()
+        self._seeds = Seeds(config.seeds, chance.uniform)
         self._events: deque[Event] = deque(maxlen=limits.LAN_EVENTS)
         self._subnets = Subnets((*config.networks, *(ip for ip, _ in config.seeds)))
-        self._answers = Bucket(limits.ANSWERS_RATE, limits.ANSWERS_BURST, now)
-        self._answers_to = KeyedBuckets(limits.ANSWER_RATE, limits.ANSWER_BURST, limits.SOURCES)
+        self._answers = Answers(self._schedule, self._door.refuse, self._subnets, chance, now)
         self._challenges = Bucket(limits.CHALLENGES_RATE, limits.CHALLENGES_RATE, now)
         self._watch_until = self._watched_until = self._deaf_until = float("-inf")
         self._last_announce = self._own_clone = float("-inf")
@@ -156,8 +158,7 @@ class Beacon:
         """Ask everybody, now and twice again: what was lost is asked for once more."""
         for delay in (0.0, self._chance.uniform(0.25, 0.5), self._chance.uniform(0.75, 1.25)):
             self._schedule.add(now + delay, Task(Job.REQUEST))
-        for ip, port in self._config.seeds:
-            self._schedule.add(now, Task(Job.REQUEST, ip, port))
+        self._seeds.again(now)
 
     def ask_at(self, ip: str, now: float) -> None:
         """Somebody may be at `ip` (another source says so): ask there."""
@@ -194,6 +195,8 @@ class Beacon:
         self._wall_offset, self._last_tick = wall - now, now
         if self._closing:
             return
+        for ip, port in self._seeds.due(now, self.peers.anybody_at):
+            self._schedule.add(now, Task(Job.REQUEST, ip, port))
         turn = self.peers.turn(now)
         retry = turn.retry
         if retry and len(self.peers.lost) > MANY_LOST:
@@ -201,8 +204,10 @@ class Beacon:
             retry = ()
         for peer in (*turn.ask, *retry):
             for address in peer.addresses[:2]:
-                task = Task(Job.REQUEST, address.ip, address.port, address.iface, probe=True, known=True)
-                self._schedule.add(now, task)
+                # Its answers came from a port of its own, which ends with its process; the shared port is the next one's.
+                for port in {address.port} if peer.state is PeerState.FRESH else {address.port, self._config.port}:
+                    task = Task(Job.REQUEST, address.ip, port, address.iface, probe=True, known=True)
+                    self._schedule.add(now, task)
         self._events.extend(PeerSuspected(peer) for peer in turn.suspected)
         self._events.extend(PeerLeft(peer) for peer in turn.gone)
 
@@ -210,8 +215,11 @@ class Beacon:
         """Say goodbye three times; done when `closed`."""
         self._closing = True
         self._schedule.clear()
+        far = [each for each in (peer.addresses[0] for peer in self.peers) if self._subnets.behind_router(each.ip)]
         for delay in (0.0, 0.02, 0.04):
             self._schedule.add(now + delay, Task(Job.GOODBYE))
+            for each in far[:FAREWELLS]:
+                self._schedule.add(now + delay, Task(Job.GOODBYE, each.ip, each.port, each.iface))
 
     # --- out ---------------------------------------------------------------------------------------------------------
 
@@ -219,7 +227,8 @@ class Beacon:
         """Loop seconds at which `tick` and `datagrams_to_send` want to be called."""
         if self._closing:
             return self._schedule.next_at()
-        return min(self._last_tick + TICK, self._schedule.next_at(), self.peers.next_deadline())
+        dates = self._schedule.next_at(), self.peers.next_deadline(), self._seeds.next_at
+        return min(self._last_tick + TICK, *dates)
 
     def has_news(self) -> bool:
         """Whether `events` has something to say."""
@@ -290,7 +299,7 @@ class Beacon:
             room = limits.DATAGRAM_SENT if peer.proven else size
             self._answer(message, address, room, now, spread=not extension.flags & Flag.PROBE)
         elif change in {Change.APPEARED, Change.RETURNED} and type(message) is AgentAnnounce:
-            self._greet(address, now)
+            self._answers.greet(address, len(self.peers), now)
         elif not isinstance(message, AgentAnnounce | Heartbeat | Foreign):
             self._events.append(MessageHeard(message, key, address))
 
@@ -338,39 +347,9 @@ class Beacon:
         if isinstance(heard.message, DiscoveryRequest):
             self._answer(heard.message, address, size, now, spread=False)
 
-    # --- answering ---------------------------------------------------------------------------------------------------
-
     def _answer(self, request: DiscoveryRequest, address: Address, room: int, now: float, *, spread: bool) -> None:
-        if not self._asks_for_us(request):
-            return None
-        if not self._subnets.near(address.ip):
-            return self._door.refuse(Refusal.OFF_LINK, address.ip, now)
-        if not self._answers_to.take(address.ip, now) or not self._answers.take(now):
-            return self._door.refuse(Refusal.ANSWER_RATE, address.ip, now)
-        delay = self._chance.uniform(0.0, self._spread) if spread and self._spread else 0.0
-        task = Task(Job.ANSWER, address.ip, address.port, address.iface, read_nonce(request.nonce), room)
-        self._schedule.add(now + delay, task)
-        return None
-
-    def _greet(self, address: Address, now: float) -> None:
-        """A newcomer announced itself without asking: tell it who we are, once; many newcomers are told together."""
-        if self._schedule.greetings >= NEWCOMERS_AT_ONCE:
-            self._schedule.sooner(Job.ANNOUNCE, now + self._chance.uniform(0.0, 0.02))
-        elif self._subnets.near(address.ip) and self._answers.take(now):
-            at = now + self._chance.uniform(0.005, 0.02 + self._spread)
-            self._schedule.add(at, Task(Job.ANSWER, address.ip, address.port, address.iface, greeting=True))
-
-    def _asks_for_us(self, request: DiscoveryRequest) -> bool:
-        wanted = request.query.strip().casefold()
-        mine = self._voice.offer
-        words = (mine.agent_id, mine.name, *mine.capabilities, *mine.scenes)
-        return wanted in {"", "*"} or any(wanted in word.casefold() for word in words)
-
-    @property
-    def _spread(self) -> float:
-        """Seconds over which answers are spread, so that they do not collide at the asker."""
-        count = len(self.peers)
-        return 0.1 if count > 100 else 0.02 if count > 10 else 0.0
+        if self._voice.is_meant(request):
+            self._answers.answer(address, read_nonce(request.nonce), room, len(self.peers) if spread else 0, now)
 
     # --- small facts -------------------------------------------------------------------------------------------------
 

@@ -28,6 +28,12 @@ class Voice:
         self.offer, self.instance, self.quiet = offer, instance, quiet
         self._seal, self._seq = seal, 0
 
+    def is_meant(self, request: DiscoveryRequest) -> bool:
+        """Whether that question is one for this node: for everybody, or about something it offers."""
+        wanted = request.query.strip().casefold()
+        words = (self.offer.agent_id, self.offer.name, *self.offer.capabilities, *self.offer.scenes)
+        return wanted in {"", "*"} or any(wanted in word.casefold() for word in words)
+
     def announce(self, moment: Moment) -> bytes | None:
         return self.message(self._describe(AgentAnnounce, moment), moment)
 

@@ -39,3 +39,10 @@ class Subnets:
         if address.version == 6 and address.is_link_local:
             return True
         return any(address in net for net in self._connected) or any(address in net for net in self._allowed)
+
+    def behind_router(self, ip: str) -> bool:
+        """Whether `ip` may be answered, but no broadcast of ours reaches it."""
+        address = read_address(ip)
+        return self.near(ip) and not (
+            address and (address.is_link_local or any(address in net for net in self._connected))
+        )

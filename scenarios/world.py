@@ -152,6 +152,14 @@ class World:
             found = []
         return found
 
+    def answers(self, name: str) -> bool:
+        """Whether the node of a machine is up and answers its control socket."""
+        try:
+            control.ask(self.paths(name), "peers.list", {}, seconds=2.0)
+        except OoderError:
+            return False
+        return True
+
     def light(self, name: str, other: str) -> str:
         """The light of `other` at `name`; "" when it was never seen."""
         key = self.key(other)

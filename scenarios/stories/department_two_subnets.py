@@ -1,12 +1,23 @@
-"""Broadcast does not cross a router; unicast to a seed does."""
+"""Broadcast does not cross a router; unicast to a seed does, whenever the seed comes."""
 
 from __future__ import annotations
+
+import signal
 
 from scenarios.world import Failed, World
 
 
 def play(world: World) -> None:
+    world.until("bench runs, and asks a seed that is not there", lambda: world.answers("bench"), 15.0)
+    world.start("seed")
     world.until("desk and seed see each other", lambda: world.all_see_all("desk", "seed"), 15.0)
     world.until("bench and seed see each other across the router", lambda: world.all_see_all("bench", "seed"), 15.0)
+    world.signal("seed", signal.SIGTERM)
+    world.until("the seed stopped", lambda: not world.lives("seed"), 5.0)
+    world.until("bench heard its goodbye", lambda: world.light("bench", "seed") != "online", 5.0)
+    world.start("seed")
+    world.until(
+        "both see it again", lambda: world.all_see_all("desk", "seed") and world.all_see_all("bench", "seed"), 15.0
+    )
     if world.light("desk", "bench"):
         raise Failed("desk heard bench: broadcasts crossed the router")

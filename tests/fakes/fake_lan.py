@@ -90,6 +90,7 @@ class FakeLan:
         self.now = 100.0
         self.nodes: list[FakeNode] = []
         self.cut: set[tuple[str, str]] = set()  # (from ip, to ip) that does not get through
+        self.routed: set[str] = set()  # addresses behind a router: unicast only
         self.recorded: list[tuple[float, str, bytes]] = []
         self._air: list[tuple[float, int, FakeNode, bytes, str]] = []
         self._order = count()
@@ -164,7 +165,9 @@ class FakeLan:
             node.sent_bytes += len(out.data)
             self.recorded.append((self.now, node.ip, out.data))
             for other in self.nodes:
-                if other.up and other is not node and out.ip in {"", other.ip} and (node.ip, other.ip) not in self.cut:
+                routed = not out.ip and (node.ip in self.routed) != (other.ip in self.routed)
+                reached = out.ip in {"", other.ip} and not routed and (node.ip, other.ip) not in self.cut
+                if other.up and other is not node and reached:
                     self._fly(node, other, out.data)
         node.events += [(self.now, event) for event in node.beacon.events()]
 

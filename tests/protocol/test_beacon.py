@@ -10,7 +10,16 @@ import pytest
 from protocol import limits
 from protocol.announce import Heard, decode
 from protocol.lan_admission import Refusal
-from protocol.lan_events import CloneSeen, MessageHeard, PeerAppeared, PeerLeft, PeerSuspected, Woke
+from protocol.lan_events import (
+    BeaconConfig,
+    CloneSeen,
+    Interface,
+    MessageHeard,
+    PeerAppeared,
+    PeerLeft,
+    PeerSuspected,
+    Woke,
+)
 from protocol.lan_text import AgentAnnounce, CapShare, DiscoveryResponse
 from protocol.peers import PeerState
 from tests.fakes.fake_lan import FakeLan
@@ -55,6 +64,25 @@ def test_while_somebody_watches_a_crash_shows_sooner() -> None:
     lan.run(5.0)
     dead.up = False
     assert lan.run_until(lambda: not watcher.knows(dead)) <= 4.5
+
+
+def test_a_seed_that_starts_later_or_again_is_found_across_the_router() -> None:
+    lan = FakeLan()
+    lan.routed = {"10.0.0.1"}
+    bench = lan.add(config=BeaconConfig(seeds=(("10.0.0.2", 48888),)))
+    lan.run(300.0)
+    asked = [now for now, ip, _ in lan.recorded if ip == bench.ip]
+    assert len(asked) < 150, "a seed that is not there costs little"
+    seed = lan.add()
+    assert lan.run_until(lan.everybody_knows_everybody, 60.0) <= 11.5
+    seed = lan.restart(seed)
+    assert lan.run_until(lan.everybody_knows_everybody, 60.0) <= 12.0
+    lan.run(120.0)
+    assert bench.knows(seed) and seed.knows(bench)
+    bench.beacon.set_interfaces([Interface("eth0", bench.ip, 32)], lan.now)
+    lan.run(1.0)
+    bench.beacon.close(lan.now)
+    assert lan.run_until(lambda: seed.beacon.peers.get(bench.key) is None) <= 0.1, "a goodbye crosses routers too"
 
 
 def test_a_goodbye_counts_at_once_and_is_said_three_times() -> None:

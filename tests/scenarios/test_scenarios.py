@@ -17,17 +17,9 @@ from scenarios.topology import load, names
 ROOT = Path(__file__).resolve().parents[2]
 
 
-KNOWN = {
-    "department-two-subnets": pytest.mark.xfail(
-        reason="the question to a seed behind a router stays unanswered; docs/guide/lan.md says so", strict=False
-    )
-}
-"""Scenarios that do not pass yet."""
-
-
 @pytest.mark.netns
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "netns")
-@pytest.mark.parametrize("name", [pytest.param(name, marks=KNOWN.get(name, ())) for name in names()])
+@pytest.mark.parametrize("name", names())
 def test_scenario(name: str) -> None:
     command = [sys.executable, "-m", "scenarios", "run", name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
@@ -41,7 +33,7 @@ def alive(namespace: str) -> bool:
     return Path(f"/proc/{namespace.split('-')[1]}").exists()
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=KNOWN.get(name, ())) for name in names()])
+@pytest.mark.parametrize("name", names())
 def test_every_topology_holds_and_has_a_story(name: str) -> None:
     topology = load(name)
     assert topology.about and all(machine.lan in topology.lans for machine in topology.nodes.values())
