@@ -21,7 +21,7 @@ from protocol.items import Item
 
 def offers_of(service: Service) -> list[Pointer]:
     """Blocking. Raises StorageError `share.damaged`."""
-    places = peer_places(service.ports.lan.tcp_port)
+    places = peer_places(service.ports.lan.tcp_port, service.config.settings.peer.host)
     store = Store(service.paths.home)
     now = service.now()
     shares = [share for share in read_shares(service.paths) if share.audience == EVERYONE and share.holds(now)]
@@ -52,15 +52,23 @@ def title_of(item: Item) -> str:
     return text[: limits.DHT_TITLE_CHARS]
 
 
-def peer_places(port: int) -> tuple[str, ...]:
-    """Where the peer plane on `port` can be reached; none while it is closed."""
-    return tuple(_urls([each.ip for each in list_interfaces()], port))[: limits.DHT_PLACES] if port else ()
+def peer_places(port: int, host: str = "") -> tuple[str, ...]:
+    """Where the peer plane on `port` can be reached: on `host`, or on every interface where it listens to all. None while it is
+    closed."""
+    if not port:
+        return ()
+    everywhere = host in {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
+    addresses = [each.ip for each in list_interfaces()] if everywhere else [host]
+    return tuple(_urls(addresses, port))[: limits.DHT_PLACES]
 
 
 def _urls(addresses: Sequence[str], port: int) -> list[str]:
     found = []
     for text in addresses:
-        address = ipaddress.ip_address(text)
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            continue  # a name says nothing to strangers
         if not address.is_link_local:
             found.append(f"http://[{text}]:{port}" if address.version == 6 else f"http://{text}:{port}")
     return found

@@ -133,8 +133,18 @@ def _open(text: str, kind: str, now: float) -> OpenedRecord:
 
 
 # --- Sightings ------------------------------------------------------------------------------------------------------
-def offers_reading(agent_id: str, key: str, base: str, rows: Iterable[Offered], now: float, until: float) -> Reading:
-    """A verified catalogue as a reading. What the node says about its own items is its word (signed); about everybody else's
+def offers_reading(
+    agent_id: str,
+    key: str,
+    base: str,
+    rows: Iterable[Offered],
+    now: float,
+    until: float,
+    *,
+    source: str = SOURCE,
+    place: str = "catalogue",
+) -> Reading:
+    """A verified catalogue, or what `place` names of it, as a reading. What the node says about its own items is its word (signed); about everybody else's
     names it knows nothing: only where bytes with that digest may be had (R7). `base` is `peer+http://AGENT@HOST:PORT`."""
     sightings = []
     for row in rows:
@@ -142,12 +152,12 @@ def offers_reading(agent_id: str, key: str, base: str, rows: Iterable[Offered], 
         sightings.append(
             Sighting(
                 row.item,
-                SOURCE,
+                source,
                 f"peer:{agent_id}",
-                "catalogue",
+                place,
                 f"{base}/{row.digest.removeprefix('sha256:')}" if row.digest else "",
                 f"key:{key}" if own else row.principal,
-                Evidence(Channel.SIGNED, key) if own else Evidence(Channel.HEARSAY, relayed_by=SOURCE),
+                Evidence(Channel.SIGNED, key) if own else Evidence(Channel.HEARSAY, relayed_by=source),
                 now,
                 digest=row.digest,
                 expires_at=min(until, row.until) if row.until else until,
@@ -156,4 +166,4 @@ def offers_reading(agent_id: str, key: str, base: str, rows: Iterable[Offered], 
                 standing=Standing.MAIN if row.digest else Standing.LISTING,
             )
         )
-    return Reading(SOURCE, f"peer:{agent_id}", "catalogue", now, tuple(sightings))
+    return Reading(source, f"peer:{agent_id}", place, now, tuple(sightings))

@@ -264,5 +264,6 @@ DHT_PROOF_BURST: Final = 1_000.0
 DHT_SOURCES: Final = 4_096  # addresses that have a bucket
 DHT_VERIFIED: Final = 4_096  # digests of records whose signature was good
 DHT_EVENTS: Final = 4_096  # events waiting to be read
+DHT_PUBLISHERS: Final = 8  # strangers asked for their catalogue before one plan
 DHT_BOOTSTRAP: Final = 64  # configured addresses
 DHT_STATE_CONTACTS: Final = 400  # contacts kept on disk

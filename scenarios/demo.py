@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenarios.demo_dht import play_strangers
 from scenarios.demo_lan import play_neighbours
 
 MINUTES = "scene:meeting-minutes"
@@ -144,6 +145,9 @@ def play(stage: Stage) -> int:
                 return done.returncode
     print("\n━━ Neighbours: three real nodes find each other, and one installs from another", flush=True)
     if code := play_neighbours():
+        return code
+    print("\n━━ Strangers: a scene that only the DHT knows, found and installed with no server", flush=True)
+    if code := play_strangers():
         return code
     print(
         f"\nThe home of this demo stays in {stage.home}; look around with: OODER_HOME={stage.home} {sys.executable} -m node"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +13,27 @@ from scenarios.netns import LabUnavailable
 
 SETTINGS = {"udp_broadcast": {"interfaces": ["lo"]}, "mdns_dns_sd": {"interfaces": ["lo"]}}
 """Sections of the sources that keep a node on the loopback."""
+
+
+def on_loopback(section: dict[str, Any], seed_port: int) -> dict[str, Any]:
+    """A section of `dht_kademlia` for a node that shares this machine: a seed on one free port, the others join through it."""
+    if not section:
+        return section
+    seed = bool(section.get("seed"))
+    return {
+        **section,
+        "listen": ["127.0.0.1"],
+        "port": seed_port if seed else 0,
+        "bootstrap": [f"127.0.0.1:{seed_port}" for _ in section.get("bootstrap", ())[:1]],
+        "fetch_networks": ["127.0.0.0/8"] if "fetch_networks" in section else [],
+    }
+
+
+def free_udp_port() -> int:
+    """A port nobody has now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 class LoopLab:

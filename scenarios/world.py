@@ -25,7 +25,7 @@ from node import control
 from node.keys import node_key
 from node.paths import Paths
 from protocol.errors import OoderError
-from scenarios.loopback import SETTINGS, LoopLab
+from scenarios.loopback import SETTINGS, LoopLab, free_udp_port, on_loopback
 from scenarios.netns import NetLab
 from scenarios.topology import Topology
 
@@ -47,6 +47,7 @@ class World:
         self._folder = Path(tempfile.mkdtemp(prefix="ooder-scenario-"))
         self._running: dict[str, subprocess.Popen[Any]] = {}
         self._began = time.monotonic()
+        self._seed_port = free_udp_port() if self._alone else 0
 
     def __enter__(self) -> Self:
         try:
@@ -91,6 +92,8 @@ class World:
             settings["peer"] = {"host": "127.0.0.1"}
         settings |= {key: value for key, value in machine.settings.items() if key != "sources"}
         sources |= machine.settings.get("sources", {})
+        if self._alone and "dht_kademlia" in sources:
+            sources["dht_kademlia"] = on_loopback(sources["dht_kademlia"], self._seed_port)
         paths.config.write_text(yaml.safe_dump(settings), "utf-8")
         node_key(paths)
         if machine.key_of:

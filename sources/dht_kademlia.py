@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from protocol import limits
-from protocol.dht.contacts import DENSE, Networks
+from protocol.dht.contacts import DENSE, Networks, may_fetch
 from protocol.dht.events import RecordFound
 from protocol.dht.messages import Place
 from protocol.dht.node import DhtNode
@@ -52,6 +52,11 @@ class Config(BaseModel):
         default=DENSE,
         description="networks (CIDR) in which many nodes may share a /24; by default those only insiders reach",
     )
+    fetch_networks: tuple[str, ...] = Field(
+        default=(),
+        max_length=limits.DHT_BOOTSTRAP,
+        description="networks (CIDR) besides the public internet from whose publishers packages may be fetched",
+    )
     careful: bool = Field(
         default=True, description="read on disjoint paths, so that hostile nodes cannot hide the newest"
     )
@@ -69,6 +74,7 @@ class Config(BaseModel):
         try:
             self.addresses()
             Networks(self.networks)
+            may_fetch("::", self.fetch_networks)
         except OoderError as error:
             raise ValueError(f"{error.text()}. {error.next_step()}") from error
         return self
@@ -134,7 +140,7 @@ class Provider:
     priority: ClassVar[int] = 70
     kinds: ClassVar[frozenset[Kind]] = frozenset(Kind)
     pushes: ClassVar[bool] = False
-    delivers: ClassVar[bool] = False  # a record says where the bytes are; who brings them is the peer plane's business
+    delivers: ClassVar[bool] = True  # from the publisher's peer plane, by digest
 
     def __init__(self, config: Config, ports: Ports) -> None:
         self._config, self._context, self._dht = config, ports.context, ports.dht

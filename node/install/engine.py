@@ -22,6 +22,7 @@ from node.install.installer import Agents, Installer, Outcome, Tell, activate
 from node.install.package import PackagePlan, open_file, open_package
 from node.install.peer_deliverer import PeerDeliverer
 from node.install.planning import PlanOptions, plan_install
+from node.install.publishers import learn
 from node.install.repository import open_repository
 from node.install.steps import StepEvent
 from node.install.store import Collected, Committed, Store
@@ -52,8 +53,12 @@ class Engine:
         return {
             "file": DiskDeliverer(),
             "git": GitDeliverer(self._git_source),
-            "peer+http": PeerDeliverer(self.service.ports.peers),
+            "peer+http": PeerDeliverer(self.service.ports.peers, self._fetch_networks()),
         }
+
+    def _fetch_networks(self) -> Sequence[str]:
+        section = self.service.config.sources.get("dht_kademlia")
+        return () if section is None else section.fetch_networks  # type: ignore[attr-defined]
 
     def _git_source(self) -> FetchesTrees:
         spec = registry.load("git_repository")
@@ -82,7 +87,14 @@ class Engine:
         package = self._open(target, base or Path.cwd())
         if package is not None:
             return self._plan_package(package, options)
-        return plan_install(self.service, parse_ref(target), options, installed=self.store.current(), lock=lock)
+        ref = parse_ref(target)
+        learned = None if options.frozen else learn(self.service, ref, self._fetch_networks(), options.owners.values())
+        try:
+            return plan_install(self.service, ref, options, installed=self.store.current(), lock=lock)
+        except OoderError as error:
+            if learned is not None and learned.errors and not learned.found:
+                raise learned.errors[-1] from error
+            raise
 
     def _open(self, target: str, base: Path) -> PackagePlan | None:
         named = parse_target(target)

@@ -6,6 +6,7 @@ that were answered are kept with it, and when the plan of then asks anything els
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -141,7 +142,7 @@ async def retry(
     completed = 0
     for entry in queue.entries():
         try:
-            plan = engine.plan(entry.target, entry.options)
+            plan = await asyncio.to_thread(engine.plan, entry.target, entry.options)
             widened = [one for one in plan.questions if _key(one) not in entry.agreed]
             if widened:
                 raise ConflictError(

@@ -59,6 +59,34 @@ def reach(ip: str) -> int:
     return PUBLIC
 
 
+def may_fetch(ip: str, networks: Iterable[str] = ()) -> bool:
+    """Whether an address that a stranger published may be connected to: only one that everybody can reach, or one inside
+    `networks` (CIDR). So no record makes us knock at doors of this machine, of our own network, or of a cloud's metadata.
+
+    >>> may_fetch("9.9.9.9"), may_fetch("127.0.0.1"), may_fetch("::ffff:10.0.0.1"), may_fetch("10.0.0.1", ["10.0.0.0/8"])
+    (True, False, False, True)
+    """
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    if any(address in ipaddress.ip_network(each, strict=False) for each in networks):
+        return True
+    inner = _inside(address)
+    return _public(address) and (inner is None or _public(inner))
+
+
+def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address leads to, where a translator or tunnel unpacks it."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+
+
 class Networks:
     """Which addresses count as one network (/24, IPv6 /48) and which are exempt from counting."""
 

@@ -45,6 +45,12 @@ MESSAGES: dict[str, Message] = {
         "Write HOST, HOST:PORT or [IPV6]:PORT.",
         "请写成 主机、主机:端口 或 [IPv6]:端口。",
     ),
+    "dht.private_address": Message(
+        "a stranger's record names {address}, which is not on the public internet; it is not connected to",
+        "陌生人的记录给出的地址 {address} 不在公共互联网上，不会连接",
+        "If that network is yours, add it to sources.dht_kademlia.fetch_networks.",
+        "如果这是您自己的网络，请将其加入 sources.dht_kademlia.fetch_networks。",
+    ),
     "dht.state_damaged": Message(
         "the memory of the DHT ({path}) was damaged; it was set aside and a new one begun",
         "DHT 的存储文件（{path}）已损坏；已另存并重新建立",
