@@ -9,7 +9,7 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from node import config
 from node.aggregator import Aggregator
 from node.app import make_providers
 from node.config import Config
+from node.control import Method
 from node.events import Change
 from node.install.engine import Engine
 from node.install.queue import Queue, retry
@@ -155,9 +156,14 @@ class Daemon:
     async def _host(self, told: Told) -> None:
         """Installed scenes run in here; a store that cannot be read costs only them."""
         try:
-            await host_scenes(self._service.paths, told, self._failed, peer_methods(self._service))
+            await host_scenes(self._service.paths, told, self._failed, peer_methods(self._service), self._answer)
         except OoderError as error:
             self._failed(error)
+
+    def _answer(self, methods: Mapping[str, Method]) -> None:
+        """The API answers what the control socket answers."""
+        if self._desk is not None:
+            self._desk.methods = methods
 
     async def _look(self) -> None:
         """Scan at start and then every so often; what pushes comes in between by itself."""

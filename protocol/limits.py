@@ -141,6 +141,10 @@ API_ANSWER_SECONDS: Final = 1.0  # at most
 API_PORTS_TRIED: Final = 20  # when the wished port is taken
 SCANS_KEPT: Final = 32  # finished scans that can be asked about
 SCANS_WAITING: Final = 4
+PLANS_KEPT: Final = 64  # plans that can still be carried out
+INSTALLS_KEPT: Final = 32  # finished installs that can be asked about
+INSTALLS_WAITING: Final = 8
+INSTALL_EVENT_SECONDS: Final = 0.25  # between two events about the progress of one install
 
 # --- Signed records (SECURITY 2.5, 5.2; docs/protocol/records.md) ---------------------------------------------------
 RECORD_DHT_BYTES: Final = 1_000  # one DHT value (BEP 44)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from node import config
 from node.api.hub import Hub
+from node.api.installs import Installs
 from node.api.keys import Keys
 from node.api.offers import NothingOffered, Offers
 from node.api.scans import Scans
+from node.control import Method
+from node.scene.scenes import Scenes
 from node.service import Service
+from protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
     from node.api.metrics import Figures
@@ -39,6 +43,9 @@ class Desk:
         self.offers: Offers = offers or NothingOffered()
         self.hub = Hub(service, self.read)
         self.scans = Scans(service)
+        self.installs = Installs(service, self.read)
+        self.methods: Mapping[str, Method] = {}
+        """What the running node answers about its scenes and peers; whoever hosts them replaces it."""
         self.peers: Callable[[], list[dict[str, Any]]] = list
         """Who is seen; the sources that see peers replace it. Blocks."""
         self.base = ""
@@ -83,11 +90,24 @@ class Desk:
             await self.read(work)
             await self.read(self.service.remerge)
 
+    async def ask(self, method: str, params: Mapping[str, Any], language: str) -> dict[str, Any]:
+        """What the command line would ask over the control socket. Raises what the node raises, UnavailableError `node.not_running`."""
+        found = self.methods.get(method)
+        if found is None:
+            raise UnavailableError("node.not_running", home=str(self.service.paths.home))
+        results = [dict(one) async for one in found(params, language)]
+        return results[0] if results else {}
+
+    def scenes(self, language: str) -> Scenes:
+        """The installed scenes of this home."""
+        return Scenes(self.service.paths, lambda method, params: self.ask(method, params, language))
+
     async def run(self) -> None:
-        """Serve scans and streams until cancelled."""
+        """Serve scans, installs and streams until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.scans.run())
+                group.create_task(self.installs.run())
                 group.create_task(self.hub.run())
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from node.api.faults import STATUS
 from node.api.route import Told
 from protocol import errors
 from protocol.errors import OoderError, Param, UsageError
@@ -16,6 +17,7 @@ from protocol.messages import MESSAGES
 MEDIA_TYPE = "application/problem+json"
 
 BY_CODE: Mapping[str, int] = {
+    **STATUS,
     "api.wrong_host": 421,
     "api.foreign_origin": 403,
     "api.cross_site": 403,

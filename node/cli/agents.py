@@ -9,17 +9,19 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from node import control
 from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
 from protocol import limits
-from protocol.errors import NotFoundError, UnavailableError, UsageError
+from protocol.errors import UsageError
 from protocol.refs import Kind, Ref, parse_ref
+
+if TYPE_CHECKING:
+    from node.scene.scenes import Scenes
 
 
 @click.command("call")
@@ -38,7 +40,9 @@ def call_command(session: Session, scene: str, capability: str, data: str | None
     scene_ref, cap_ref = _ref(scene, Kind.SCENE), _ref(capability, Kind.CAPABILITY)
     request = _request(data)
     seconds = float(session.flags.get(("scan", "deadline"), 0.0))
-    answer = _call(session, scene_ref, cap_ref, request, seconds)
+    answer = asyncio.run(scenes_of(session).call(scene_ref, cap_ref, request, seconds))
+    if answer.pop("alone"):
+        session.screen.talk(session.say("call.alone", scene=scene_ref))
     if session.screen.as_json:
         session.screen.answer({"scene": str(scene_ref), **answer})
         return
@@ -53,37 +57,13 @@ def call_command(session: Session, scene: str, capability: str, data: str | None
     session.screen.talk(session.say("call.answered", **facts))
 
 
-def _call(session: Session, scene: Ref, capability: Ref, request: Any, seconds: float) -> dict[str, Any]:
-    params = {"scene": str(scene), "capability": str(capability), "request": request, "seconds": seconds}
-    language = session.speaker.language
-    try:
-        answer: dict[str, Any] = control.ask(session.paths, "scene.call", params, language=language, seconds=seconds)
-        return answer
-    except UnavailableError as error:
-        if error.code != "node.not_running":
-            raise
-    from node.install.store import Store
-    from node.scene.agents import call_once
-    from node.scene.members import Machine
-
-    store = Store(session.paths.home)
-    machine = Machine(session.paths, store)
-    once = call_once(machine, store.current(), scene.id, capability.id, request, seconds)
-    answer = asyncio.run(once).describe()
-    session.screen.talk(session.say("call.alone", scene=scene))
-    return answer
-
-
 @click.command("start")
 @click.argument("scene")
 @common_options
 @click.pass_obj
 def start_command(session: Session, scene: str) -> None:
     """Start SCENE (scene:ID), or resume it; skills that were given up are tried again. Needs a running node."""
-    ref = _ref(scene, Kind.SCENE)
-    _show_one(
-        session, control.ask(session.paths, "scene.start", {"scene": str(ref)}, language=session.speaker.language)
-    )
+    _show_one(session, asyncio.run(scenes_of(session).start(_ref(scene, Kind.SCENE))))
 
 
 @click.command("stop")
@@ -94,24 +74,11 @@ def start_command(session: Session, scene: str) -> None:
 def stop_command(session: Session, scene: str, suspend: bool) -> None:
     """Stop SCENE (scene:ID) and every process of it. It stays stopped until `ooder start`."""
     ref = _ref(scene, Kind.SCENE)
-    params = {"scene": str(ref), "suspend": suspend}
-    try:
-        _show_one(session, control.ask(session.paths, "scene.stop", params, language=session.speaker.language))
-        return
-    except UnavailableError as error:
-        if error.code != "node.not_running":
-            raise
-    from node.install.store import Store
-    from node.scene.agents import write_wish
-    from node.scene.members import find_scene
-    from protocol.scene.states import State
-
-    generation = Store(session.paths.home).current()
-    find_scene(generation, ref.id)
-    state = State.SUSPENDED if suspend else State.STOPPED
-    write_wish(session.paths, ref.id, state, generation.number)
-    if session.screen.as_json:
-        session.screen.answer({"scene": str(ref), "state": state.value, "node_running": False})
+    row = asyncio.run(scenes_of(session).stop(ref, suspend=suspend))
+    if row.get("node_running", True):
+        _show_one(session, row)
+    elif session.screen.as_json:
+        session.screen.answer({"scene": str(ref), "state": row["wanted"], "node_running": False})
     else:
         session.screen.data(session.say("scene.will_stay_stopped", scene=ref))
 
@@ -125,11 +92,7 @@ def stop_command(session: Session, scene: str, suspend: bool) -> None:
 def logs_command(session: Session, scene: str, skill: str | None, lines: int) -> None:
     """What the programs of SCENE (scene:ID) printed, or only that of SKILL (skill:ID)."""
     ref = _ref(scene, Kind.SCENE)
-    wanted = _ref(skill, Kind.SKILL).id if skill else "*"
-    files = sorted((session.paths.logs / ref.id).glob(f"{wanted}.log"))
-    if not files:
-        raise NotFoundError("scene.no_log", scene=str(ref))
-    found = {path.name.removesuffix(".log"): _tail(path, lines) for path in files}
+    found = scenes_of(session).logs(ref, _ref(skill, Kind.SKILL) if skill else None, lines)
     if session.screen.as_json:
         session.screen.answer({"scene": str(ref), "logs": found})
         return
@@ -140,51 +103,16 @@ def logs_command(session: Session, scene: str, skill: str | None, lines: int) ->
             session.screen.data(show(line, 2000))
 
 
+def scenes_of(session: Session) -> Scenes:
+    """The installed scenes, through the running node where there is one."""
+    from node.scene.scenes import Scenes, asking
+
+    return Scenes(session.paths, asking(session.paths, session.speaker.language))
+
+
 def scene_rows(session: Session, scene: str = "") -> list[dict[str, Any]]:
     """Every scene agent as JSON, from the node if one runs, else what was last said about it."""
-    wanted = _ref(scene, Kind.SCENE) if scene else None
-    try:
-        language = session.speaker.language
-        rows: list[dict[str, Any]] = control.ask(session.paths, "scene.status", {}, language=language)["scenes"]
-    except UnavailableError as error:
-        if error.code != "node.not_running":
-            raise
-        rows = _resting_rows(session)
-    if wanted is not None:
-        rows = [row for row in rows if row["scene"] == str(wanted.any_version)]
-        if not rows:
-            raise NotFoundError("scene.not_installed", scene=str(wanted))
-    return rows
-
-
-def _resting_rows(session: Session) -> list[dict[str, Any]]:
-    if not (session.paths.home / "store-v1").exists():
-        return []
-    from node.install.store import Store
-    from node.scene.agents import read_wish
-    from protocol.scene.states import State
-
-    generation = Store(session.paths.home).current()
-    return [
-        {
-            "scene": f"scene:{item.id}",
-            "version": item.version,
-            "state": State.STOPPED.value,
-            "wanted": (read_wish(session.paths, item.id) or State.ACTIVE).value,
-            "node_running": False,
-            "reason": None,
-            "generation": generation.number,
-            "capabilities": [
-                {
-                    "capability": route.capability,
-                    "strategy": route.strategy,
-                    "skills": [{"skill": name, "state": "stopped"} for name in route.skills],
-                }
-                for route in item.routes
-            ],
-        }
-        for item in generation.scenes
-    ]
+    return asyncio.run(scenes_of(session).rows(_ref(scene, Kind.SCENE) if scene else None))
 
 
 def show_scenes(session: Session, rows: list[dict[str, Any]]) -> None:
@@ -252,11 +180,3 @@ def _bounded(file: BinaryIO) -> bytes:
     if len(data) > limits.CALL_REQUEST_BYTES:
         raise UsageError("scene.request_too_big", limit=limits.CALL_REQUEST_BYTES)
     return data
-
-
-def _tail(path: Path, lines: int) -> list[str]:
-    """The last lines, at most `limits.SKILL_LOG_TAIL` bytes of them."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - limits.SKILL_LOG_TAIL))
-        return file.read().decode("utf-8", "replace").splitlines()[-lines:]

@@ -13,15 +13,14 @@ from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
 from node.install.store import Store
-from node.scene.configuring import configure, missing, wanted
+from node.scene.configuring import configure, installed_skill, missing, settings_body, wanted
 from node.scene.reading import read_item
 from node.version import __version__
 from protocol import limits
 from protocol.errors import NotFoundError, OoderError, UsageError
 from protocol.install.model import Generation, Installed
 from protocol.install.sbom import sbom
-from protocol.items import Item
-from protocol.refs import Kind, parse_ref
+from protocol.refs import parse_ref
 
 
 @click.command("configure")
@@ -44,7 +43,7 @@ def configure_command(
 
     They are kept outside the package, for this user only; values are never printed.
     """
-    skill = installed_skill(session, ref)
+    skill = installed_skill(Store(session.paths.home), ref)
     given = {
         **dict(_typed(session, text) for text in values),
         **dict(_from_file(text) for text in files),
@@ -54,21 +53,7 @@ def configure_command(
         configure(session.paths, skill, given, frozenset(unset))
     rows = wanted(session.paths, skill)
     if session.screen.as_json:
-        session.screen.answer(
-            {
-                "skill": skill.id,
-                "settings": [
-                    {
-                        "name": one.setting.name,
-                        "required": one.setting.required,
-                        "secret": one.setting.secret,
-                        "given": one.given,
-                        "description": one.setting.description,
-                    }
-                    for one in rows
-                ],
-            }
-        )
+        session.screen.answer({"skill": skill.id, "settings": settings_body(rows)})
         return
     if not rows:
         session.screen.data(session.say("configure.nothing", skill=skill.id))
@@ -76,16 +61,6 @@ def configure_command(
         mark = "✓" if one.given else "✗" if one.setting.required else "·"
         secret = " 🔒" if one.setting.secret else ""
         session.screen.data(f"{mark} {show(one.setting.name)}{secret}  {show(one.setting.description, 120)}")
-
-
-def installed_skill(session: Session, text: str) -> Item:
-    """The manifest of an installed skill. Raises NotFoundError `install.not_installed`."""
-    ref = parse_ref(text)
-    store = Store(session.paths.home)
-    found = [one for one in store.current().find(Kind.SKILL, ref.id) if one.digest and ref.version in ("", one.version)]
-    if ref.kind is not Kind.SKILL or not found:
-        raise NotFoundError("install.not_installed", ref=text)
-    return read_item(store, found[-1])
 
 
 def report_missing(session: Session, generation: Generation, changed: frozenset[str]) -> None:

@@ -14,7 +14,7 @@ from node.cli.configure import report_missing
 from node.cli.detail_page import size
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
-from node.cli.plan_page import grouped, plan_body, print_plan, sentence
+from node.cli.plan_page import grouped, print_plan, sentence
 from node.cli.queue import enqueue, wants_queue
 from node.cli.scan import run_scan
 from node.cli.screen import show
@@ -22,6 +22,7 @@ from node.cli.session import Session
 from node.install.engine import Engine
 from node.install.fetch import Deliverer
 from node.install.installer import Outcome, not_agreed
+from node.install.plan_body import plan_body
 from node.install.planning import PlanOptions
 from node.install.queue import is_waiting_matter, waiting_for
 from node.install.steps import ORDER, StepEvent

@@ -86,24 +86,7 @@ def verify_command(ctx: click.Context, repair: bool) -> None:
         store.project()
     found = store.verify()
     if session.screen.as_json:
-        session.screen.answer(
-            {
-                "ok": found.ok,
-                "generation": found.number,
-                "trees": found.trees,
-                "files": found.files,
-                "bytes": found.bytes,
-                "drifted": [
-                    {
-                        "digest": tree.digest,
-                        "releases": list(tree.releases),
-                        "files": [f"{d.what}: {d.path}" for d in tree.drifts],
-                    }
-                    for tree in found.drifted
-                ],
-                "projection": list(found.projection),
-            }
-        )
+        session.screen.answer(found.body())
     else:
         for tree in found.drifted:
             for drift in tree.drifts:

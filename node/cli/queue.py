@@ -11,7 +11,8 @@ from node.cli.screen import show
 from node.cli.session import Session
 from node.install.engine import Engine
 from node.install.installer import Outcome
-from node.install.queue import Queue, Waiting, describe, retry, with_consent
+from node.install.queue import Queue, Waiting, describe, retry
+from node.install.queue import enqueue as let_wait
 from protocol.install.planned import InstallPlan
 
 
@@ -75,9 +76,7 @@ def wants_queue(session: Session, target: str, *, asked: bool) -> bool:
 
 def enqueue(session: Session, engine: Engine, entry: Waiting, plan: InstallPlan | None) -> None:
     """Let an install wait. When its plan could be made, everything it asks was agreed to before the bytes were missed."""
-    entry = entry if plan is None else with_consent(entry, plan)
-    Queue(session.paths).put(entry)
-    engine.log("skill.install.queued", entry.target, code=entry.code)
+    entry = let_wait(engine, entry, plan)
     if session.screen.as_json:
         session.screen.answer({"queued": describe(entry)})
     else:

@@ -13,10 +13,8 @@ from node.cli.install import agree, engine_of, report, show_plan, teller
 from node.cli.main import common_options
 from node.cli.session import Session
 from node.detail import compared
-from node.install.planning import PlanOptions
-from node.scene.members import Machine
-from node.scene.trial import try_capability
-from protocol.errors import ConflictError, NotFoundError, OoderError, UsageError
+from node.install.replacing import Replacement, plan_replacement, replace_skill
+from protocol.errors import UsageError
 from protocol.refs import Kind, Ref, parse_ref
 
 
@@ -35,36 +33,20 @@ def replace_command(
     """Let another skill provide CAPABILITY (cap:ID) of an installed SCENE. If it does not answer, the old one stays."""
     scene_ref, cap_ref, skill_ref = _ref(scene, Kind.SCENE), _ref(capability, Kind.CAPABILITY), _ref(skill, Kind.SKILL)
     engine = engine_of(session)
-    before = engine.store.current()
-    if not before.find(Kind.SCENE, scene_ref.id):
-        raise NotFoundError("install.not_installed", ref=str(scene_ref))
+    wish = Replacement(scene_ref, cap_ref, skill_ref, _probe(probe))
+    plan = plan_replacement(engine, wish)
     if not session.screen.as_json:
         compare_providers(session, compared(session.service.providers(cap_ref.id), session.service.now()))
-    plan = engine.plan(str(scene_ref), PlanOptions(providers={cap_ref.id: skill_ref.id}))
     if only_plan or not session.screen.as_json:
         show_plan(session, plan, why=False)
     if only_plan:
         return
-    asked = _probe(probe)
-
-    async def carry_out() -> None:
-        outcome = await engine.install(plan, agree(session, plan, yes=yes), teller(session))
-        try:
-            machine = Machine(session.paths, engine.store)
-            answer = await try_capability(machine, outcome.generation, scene_ref.id, cap_ref.id, skill_ref.id, asked)
-        except OoderError as error:
-            await engine.rollback(before.number, lambda event: None)
-            raise ConflictError(
-                "replace.failed",
-                scene=str(scene_ref),
-                skill=str(skill_ref),
-                reason=error.text(session.speaker.language),
-            ) from error
-        report(session, outcome)
-        if answer is not None and not session.screen.as_json:
-            session.screen.data(json.dumps(answer.body, ensure_ascii=False))
-
-    asyncio.run(carry_out())
+    agreed = tuple(agree(session, plan, yes=yes))
+    changing = replace_skill(engine, wish, plan, agreed, teller(session), session.speaker.language)
+    outcome, answer = asyncio.run(changing)
+    report(session, outcome)
+    if answer is not None and not session.screen.as_json:
+        session.screen.data(json.dumps(answer.body, ensure_ascii=False))
 
 
 def _ref(text: str, kind: Kind) -> Ref:

@@ -135,6 +135,14 @@ def with_consent(entry: Waiting, plan: InstallPlan) -> Waiting:
     return replace(entry, plan=plan_digest(plan), agreed=tuple(_key(one) for one in plan.questions))
 
 
+def enqueue(engine: Engine, entry: Waiting, plan: InstallPlan | None) -> Waiting:
+    """Let an install wait, with what was agreed to when its plan could be made. Raises ConflictError `queue.full`."""
+    entry = entry if plan is None else with_consent(entry, plan)
+    Queue(engine.service.paths).put(entry)
+    engine.log("skill.install.queued", entry.target, code=entry.code)
+    return entry
+
+
 async def retry(
     engine: Engine, queue: Queue, tell: Tell, done: Callable[[Waiting, Outcome], None] = lambda entry, outcome: None
 ) -> int:

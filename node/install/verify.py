@@ -38,6 +38,25 @@ class Verification:
         """Whether everything is as it should be."""
         return not self.drifted and not self.projection
 
+    def body(self) -> dict[str, object]:
+        """As JSON."""
+        return {
+            "ok": self.ok,
+            "generation": self.number,
+            "trees": self.trees,
+            "files": self.files,
+            "bytes": self.bytes,
+            "drifted": [
+                {
+                    "digest": tree.digest,
+                    "releases": list(tree.releases),
+                    "files": [f"{one.what}: {one.path}" for one in tree.drifts],
+                }
+                for tree in self.drifted
+            ],
+            "projection": list(self.projection),
+        }
+
 
 def verify_generation(home: Folder, trees: Folder, generation: Generation, *, projection: bool) -> Verification:
     """Compare everything `generation` stands on with its digests."""

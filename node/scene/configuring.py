@@ -5,17 +5,20 @@ Values go in and are never told: not on the screen, not in errors, not in logs, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from node.install.store import Store
 from node.io.atomic import write_file
 from node.paths import Paths
+from node.scene.reading import read_item
 from node.scene.settings import SECRETS, SETTINGS, read_file, settings_path
 from node.scene.views import make_private
 from protocol import limits
-from protocol.errors import StorageError, UsageError
+from protocol.errors import NotFoundError, StorageError, UsageError
 from protocol.install.abilities import Setting, abilities_of
 from protocol.items import Item, Json
+from protocol.refs import Kind, parse_ref
 from protocol.yaml_out import emit
 
 
@@ -33,6 +36,29 @@ def wanted(paths: Paths, skill: Item) -> tuple[Wanted, ...]:
     known = {**read_file(folder / SETTINGS), **read_file(folder / SECRETS)}
     declared = abilities_of(skill, offline=False).settings
     return tuple(Wanted(one, one.name in known or one.name in _defaults(skill)) for one in declared)
+
+
+def settings_body(rows: Iterable[Wanted]) -> list[dict[str, Json]]:
+    """As JSON, without any value."""
+    return [
+        {
+            "name": one.setting.name,
+            "required": one.setting.required,
+            "secret": one.setting.secret,
+            "given": one.given,
+            "description": one.setting.description,
+        }
+        for one in rows
+    ]
+
+
+def installed_skill(store: Store, text: str) -> Item:
+    """The manifest of an installed skill, by ref. Raises NotFoundError `install.not_installed`, DataError `ref.*`."""
+    ref = parse_ref(text)
+    found = [one for one in store.current().find(Kind.SKILL, ref.id) if one.digest and ref.version in ("", one.version)]
+    if ref.kind is not Kind.SKILL or not found:
+        raise NotFoundError("install.not_installed", ref=text)
+    return read_item(store, found[-1])
 
 
 def missing(paths: Paths, skill: Item) -> tuple[Setting, ...]:

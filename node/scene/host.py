@@ -20,15 +20,29 @@ NO_METHODS: Mapping[str, Method] = MappingProxyType({})
 
 
 async def host_scenes(
-    paths: Paths, told: Told, failed: Callable[[OoderError], None], more: Mapping[str, Method] = NO_METHODS
+    paths: Paths,
+    told: Told,
+    failed: Callable[[OoderError], None],
+    more: Mapping[str, Method] = NO_METHODS,
+    opened: Callable[[Mapping[str, Method]], None] = lambda methods: None,
 ) -> None:
     """Run the agents of everything installed until cancelled; nothing of them is left afterwards. `more` is answered on the
-    control socket beside what scenes need."""
+    control socket beside what scenes need; `opened` is told everything that is answered there."""
     store = Store(paths.home)
-    async with (
-        open_agents(Machine(paths, store), told) as agents,
-        serve_control(paths, {**methods(agents, store), **more}),
-    ):
+    async with open_agents(Machine(paths, store), told) as agents:
+        every = {**methods(agents, store), **more}
+        opened(every)
+        await _follow(paths, store, agents, every, failed)
+
+
+async def _follow(
+    paths: Paths,
+    store: Store,
+    agents: SceneAgents,
+    every: Mapping[str, Method],
+    failed: Callable[[OoderError], None],
+) -> None:
+    async with serve_control(paths, every):
         seen = ""
         while True:
             now = await asyncio.to_thread(_mark, store)

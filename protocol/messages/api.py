@@ -91,5 +91,24 @@ MESSAGES: dict[str, Message] = {
         "See: ooder sources",
         "查看：ooder sources",
     ),
+    "plan.unknown": Message(
+        "no plan is called {id}, or it was made too long ago",
+        "没有名为 {id} 的计划，或计划已过期",
+        "Make the plan again, then carry it out.",
+        "请重新制定计划，然后执行。",
+    ),
+    "plan.waits_for_source": Message(
+        "{ref} waits until a source has it",
+        "{ref} 正在等待某个发现源提供",
+        "See: ooder queue list",
+        "查看：ooder queue list",
+    ),
+    "install.unknown": Message("no install is called {id}", "没有名为 {id} 的安装任务"),
+    "install.too_many_jobs": Message(
+        "{count} installs are waiting already",
+        "已有 {count} 个安装任务在等待",
+        "Wait for one, or cancel one.",
+        "请等待或取消一个。",
+    ),
     "offer.unknown": Message("this node shares nothing called {name}", "本节点没有共享 {name}"),
 }

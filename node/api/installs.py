@@ -1,0 +1,260 @@
+"""Installs that were asked for over the API: planned, agreed to, carried out, watched, cancelled; one after the other.
+
+What it guarantees: only a plan that was shown can be carried out, and only with the questions that were agreed to; a cancelled
+install leaves the old state, and one whose commit has begun is completed. What it leaves to others: everything about installing
+itself (`node.install`), which is the same for the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.api.problems import defect
+from node.api.scans import Stage
+from node.install.engine import Engine
+from node.install.fetch import Deliverer
+from node.install.installer import Outcome
+from node.install.planning import PlanOptions
+from node.install.queue import enqueue, is_waiting_matter, waiting_for
+from node.install.replacing import Replacement, replace_skill
+from node.install.steps import Stage as Step
+from node.install.steps import StepEvent
+from node.scene.agent import CallAnswer
+from node.scene.node_agents import agents_of
+from node.service import Service
+from protocol import limits
+from protocol.errors import NotFoundError, OoderError, UnavailableError, UsageError
+from protocol.install.plan_json import plan_digest
+from protocol.install.planned import InstallPlan, Question
+
+log = logging.getLogger("ooder.api")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A plan that was shown. `swap` is set when it replaces a skill, `more` brings bytes beside the usual deliverers."""
+
+    id: str
+    plan: InstallPlan
+    options: PlanOptions
+    swap: Replacement | None = None
+    more: Mapping[str, Deliverer] | None = None
+
+
+@dataclass(slots=True)
+class Job:
+    """One install; only `Installs` changes it. `queue`: when it cannot be had now, let it wait for a source."""
+
+    id: str
+    made: Made
+    agreed: tuple[Question, ...]
+    queue: bool
+    language: str
+    asked_at: float
+    stage: Stage = Stage.RUNNING
+    ended_at: float = 0.0
+    steps: dict[Step, StepEvent] = field(default_factory=dict)
+    outcome: Outcome | None = None
+    answer: CallAnswer | None = None
+    error: OoderError | None = None
+    queued: bool = False
+    noted_at: float = 0.0
+    cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.stage is not Stage.RUNNING
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its commit has begun, which nothing stops."""
+        return Step.DEPENDENCIES in self.steps
+
+
+class Installs:
+    """Owns every plan and install of the API. All methods are for the event loop's thread; `read` runs what blocks on another."""
+
+    def __init__(self, service: Service, read: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
+        self._service, self._read = service, read
+        self._plans: OrderedDict[str, Made] = OrderedDict()
+        self._kept: OrderedDict[str, Job] = OrderedDict()
+        self._queue: deque[Job] = deque()
+        self._wake = asyncio.Event()
+        self._last = 0
+
+    # --- Plans -----------------------------------------------------------------------------------------------------
+    def keep(
+        self,
+        plan: InstallPlan,
+        options: PlanOptions,
+        swap: Replacement | None = None,
+        more: Mapping[str, Deliverer] | None = None,
+    ) -> Made:
+        """Remember a plan; the same plan has the same id."""
+        made = Made(plan_digest(plan), plan, options, swap, more)
+        self._plans[made.id] = made
+        self._plans.move_to_end(made.id)
+        while len(self._plans) > limits.PLANS_KEPT:
+            self._plans.popitem(last=False)
+        return made
+
+    def plan(self, plan_id: str) -> Made:
+        """A plan by its id. Raises NotFoundError `plan.unknown`."""
+        found = self._plans.get(plan_id)
+        if found is None:
+            raise NotFoundError("plan.unknown", id=plan_id[:80])
+        return found
+
+    # --- Installs ----------------------------------------------------------------------------------------------------
+    def start(self, plan_id: str, agreed: Sequence[int], language: str, *, queue: bool = False) -> Job:
+        """Carry out a plan, or join the install that does already; `agreed` are numbers of its questions, from 0.
+
+        Raises NotFoundError `plan.unknown`, UsageError `api.bad_request`, UnavailableError `install.too_many_jobs`.
+        """
+        made = self.plan(plan_id)
+        questions = made.plan.questions
+        if any(number >= len(questions) for number in agreed):
+            raise UsageError("api.bad_request", name="agreed", reason=f"the plan asks {len(questions)} questions")
+        alive = [job for job in self._kept.values() if not job.over]
+        for job in alive:
+            if job.made.id == plan_id and not job.cancel.is_set():
+                return job
+        if len(alive) > limits.INSTALLS_WAITING:
+            raise UnavailableError("install.too_many_jobs", count=len(alive), retry_after=5)
+        self._last += 1
+        yes = tuple(questions[number] for number in sorted(set(agreed)))
+        job = Job(str(self._last), made, yes, queue, language, self._service.now())
+        self._kept[job.id] = job
+        while len(self._kept) > limits.INSTALLS_KEPT:
+            del self._kept[next(one.id for one in self._kept.values() if one.over)]
+        self._queue.append(job)
+        self._wake.set()
+        return job
+
+    def get(self, number: str) -> Job:
+        """An install by its id. Raises NotFoundError `install.unknown`."""
+        found = self._kept.get(number)
+        if found is None:
+            raise NotFoundError("install.unknown", id=number[:40])
+        return found
+
+    def all(self) -> list[Job]:
+        """Every install that is remembered, newest first."""
+        return list(reversed(self._kept.values()))
+
+    def cancel(self, number: str) -> Job:
+        """Stop an install; the old state then holds. One whose commit has begun, or that is over, goes on as it is."""
+        job = self.get(number)
+        if not job.is_late:
+            job.cancel.set()
+        return job
+
+    async def run(self) -> None:
+        """Do the work until cancelled."""
+        while True:
+            while not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+            await self._do(self._queue.popleft())
+
+    async def _do(self, job: Job) -> None:
+        try:
+            if job.cancel.is_set():
+                job.stage = Stage.CANCELLED
+            else:
+                await self._race(job)
+        finally:
+            job.ended_at = self._service.now()
+            job.ended.set()
+
+    async def _race(self, job: Job) -> None:
+        """Install until done or cancelled."""
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(self._install(job))
+            watch = group.create_task(job.cancel.wait())
+            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+            watch.cancel()
+            if not work.done():
+                work.cancel()
+                job.stage = Stage.CANCELLED
+
+    async def _install(self, job: Job) -> None:
+        made = job.made
+        agents = await self._read(lambda: agents_of(self._service.paths, job.language))
+        engine = Engine(self._service, agents)
+
+        def tell(event: StepEvent) -> None:
+            self._take(job, engine, event)
+
+        try:
+            if made.swap is not None:
+                job.outcome, job.answer = await replace_skill(
+                    engine, made.swap, made.plan, job.agreed, tell, job.language
+                )
+            else:
+                job.outcome = await engine.install(made.plan, job.agreed, tell, made.more)
+        except OoderError as error:
+            job.error = error
+            await self._let_wait(job, engine, error)
+        except Exception as error:  # one install may not take the node down
+            log.exception("install %s failed", job.id)
+            job.error = defect(error)
+        job.stage = Stage.FAILED if job.error else Stage.COMPLETED
+
+    async def _let_wait(self, job: Job, engine: Engine, error: OoderError) -> None:
+        made = job.made
+        if not job.queue or made.swap or made.more or not is_waiting_matter(error):
+            return
+        entry = waiting_for(made.plan.target, made.options, error, self._service.now())
+        try:
+            await self._read(lambda: enqueue(engine, entry, made.plan))
+            job.queued = True
+        except OoderError as problem:
+            job.error = problem
+
+    def _take(self, job: Job, engine: Engine, event: StepEvent) -> None:
+        job.steps[event.step] = event
+        now = asyncio.get_running_loop().time()
+        if event.state == "progressed" and now - job.noted_at >= limits.INSTALL_EVENT_SECONDS:
+            job.noted_at = now
+            figures = {"done": event.done, "total": event.total, "size": event.size}
+            engine.log("install.progressed", event.ref, job=job.id, step=event.step.value, **figures)
+
+
+def job_body(job: Job, language: str) -> dict[str, Any]:
+    """An install as JSON."""
+    outcome = job.outcome
+    return {
+        "id": job.id,
+        "plan": job.made.id,
+        "target": job.made.plan.target,
+        "state": job.stage.value,
+        "asked_at": job.asked_at,
+        "ended_at": job.ended_at,
+        "late": job.is_late,
+        "queued": job.queued,
+        "steps": [
+            {
+                "step": one.step.value,
+                "state": one.state,
+                "ref": one.ref,
+                "done": one.done,
+                "total": one.total,
+                "size": one.size,
+                "note": one.note,
+            }
+            for one in job.steps.values()
+        ],
+        "generation": outcome.generation.number if outcome else 0,
+        "changed": [{"ref": str(item.ref), "step": item.step.value} for item in outcome.changed] if outcome else [],
+        "inactive": {ref: error.body(language) for ref, error in outcome.inactive.items()} if outcome else {},
+        "answer": job.answer.describe() if job.answer else None,
+        "error": job.error.body(language) if job.error else None,
+    }
