@@ -20,6 +20,7 @@ import ctypes
 import ipaddress
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -82,12 +83,9 @@ def neighbour_overflows() -> int:
 
 def sweep() -> list[str]:
     """Remove what runs that no longer live left behind; the names of the namespaces removed."""
-    stale = []
-    for name in _namespaces():
-        owner = _NAME.match(name)
-        if owner and not Path(f"/proc/{owner[1]}").exists():
-            _remove(name)
-            stale.append(name)
+    owned = [(name, _NAME.match(name)) for name in _namespaces()]
+    stale = [name for name, owner in owned if owner and not Path(f"/proc/{owner[1]}").exists()]
+    _remove(stale)
     return stale
 
 
@@ -116,9 +114,10 @@ class NetLab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in self._processes:
-            _end(process)
-        for name in [host.namespace for host in self.hosts.values()] + [self._switch]:
-            _remove(name)
+            process.kill()  # nothing of a laboratory is worth a goodbye
+        for process in self._processes:
+            process.wait()
+        _remove([host.namespace for host in self.hosts.values()] + [self._switch])
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
 
@@ -259,28 +258,51 @@ def _namespaces() -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-def _remove(namespace: str) -> None:
-    """End what lives in the namespace, by its process ids, and delete it."""
+def _remove(namespaces: Sequence[str]) -> None:
+    """End what lives in these namespaces, and delete them."""
     for kill in (signal.SIGTERM, signal.SIGKILL):
-        listed = subprocess.run(["ip", "netns", "pids", namespace], capture_output=True, text=True, check=False)
-        pids = [int(pid) for pid in listed.stdout.split() if int(pid) != os.getpid()]
-        if not pids:
-            break
-        for pid in pids:
+        living = _inhabitants(namespaces)
+        for each in living:
             with suppress(ProcessLookupError):
-                os.kill(pid, kill)
-        time.sleep(0.1)
-    subprocess.run(["ip", "netns", "del", namespace], capture_output=True, check=False)
+                signal.pidfd_send_signal(each, kill)
+        _await_end(living, 1.0)
+        if not living:
+            break
+    for name in namespaces:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(3)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _inhabitants(namespaces: Sequence[str]) -> list[int]:
+    """Descriptors (pidfd) of the processes in these namespaces, besides this one. A descriptor stays with its process: a number that
+    is given to somebody else meanwhile cannot draw the signal to a stranger."""
+    wanted = {_identity(f"/run/netns/{name}") for name in namespaces} - {None}
+    found = []
+    for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()) if wanted else ():
+        place = f"/proc/{pid}/ns/net"
+        if pid == os.getpid() or _identity(place) not in wanted:
+            continue
+        with suppress(ProcessLookupError):
+            held = os.pidfd_open(pid)
+            if _identity(place) in wanted:
+                found.append(held)
+            else:
+                os.close(held)
+    return found
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        seen = Path(path).stat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
+
+
+def _await_end(held: Sequence[int], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    for each in held:
+        select.select([each], [], [], max(0.0, end - time.monotonic()))
+        os.close(each)
 
 
 def _enter(namespace: str) -> None:

@@ -117,6 +117,9 @@ class GitProcess:
         finally:
             with suppress(ProcessLookupError):
                 if child.returncode is None:
+                    os.close(
+                        os.pidfd_open(child.pid)
+                    )  # fails when it was reaped a moment ago: its number may be another's now
                     os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
         if status != 0:

@@ -170,9 +170,17 @@ class Guardian:
                     os.waitpid(pid, os.WNOHANG)
 
     def _signal_all(self, number: int) -> None:
-        for pid in descendants():
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
+        """To every descendant, through a descriptor: a number that became somebody else's meanwhile is not hit."""
+        held = []
+        for pid, parent in descendants():
+            with suppress(OSError):
+                held.append(os.pidfd_open(pid))
+                if parent_of(str(pid)) not in {parent, os.getpid()}:
+                    os.close(held.pop())
+        for each in held:
+            with suppress(OSError):
+                signal.pidfd_send_signal(each, number)
+            os.close(each)
 
     def _sweep(self) -> None:
         """The program is gone: end what it left behind. Stopped first, so that nothing multiplies meanwhile."""
@@ -202,17 +210,23 @@ def children() -> list[int]:
         return [int(word) for word in file.read().split()]
 
 
-def descendants() -> list[int]:
-    """Every process below this one, nearest first."""
-    parents: dict[int, list[int]] = {}
+def descendants() -> list[tuple[int, int]]:
+    """Every process below this one and its parent, nearest first."""
+    below: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - starts faster without pathlib
         if name.isdecimal():
-            with suppress(OSError, ValueError), open(f"/proc/{name}/stat", "rb") as file:
-                parents.setdefault(int(file.read().rpartition(b")")[2].split()[1]), []).append(int(name))
-    found = list(parents.get(os.getpid(), ()))
-    for pid in found:  # grows while it is walked
-        found.extend(parents.get(pid, ()))
+            with suppress(OSError, ValueError):
+                below.setdefault(parent_of(name), []).append(int(name))
+    found = [(pid, os.getpid()) for pid in below.get(os.getpid(), ())]
+    for pid, _ in found:  # grows while it is walked
+        found.extend((child, pid) for child in below.get(pid, ()))
     return found
+
+
+def parent_of(pid: str) -> int:
+    """Raises OSError when there is no such process."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[1])
 
 
 def prctl(option: int, value: int) -> None:

@@ -36,7 +36,7 @@ def git_daemon(folder: Path) -> Iterator[str]:
         _wait_for(port)
         yield f"git://127.0.0.1:{port}"
     finally:
-        os.killpg(daemon.pid, signal.SIGTERM)
+        os.killpg(daemon.pid, signal.SIGTERM)  # not waited for yet, so the number is still its own
         daemon.wait(10)
 
 
