@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from node.io.datagrams import LanSockets
     from node.io.files import RealFolders
     from node.io.git import GitMirrors
+    from node.io.http import Door, HttpClient
     from node.io.mdns import ZeroconfMdns
     from node.io.peer_client import PeerClient, Point
     from node.service import Service
     from protocol.dht.record import Pointer
+    from protocol.http.exchange import HttpBounds
     from sources.ports import GitBounds
 
 
@@ -66,6 +68,15 @@ class NodePorts:
         from node.io.git import GitMirrors
 
         return GitMirrors(self._paths.mirrors, bounds)
+
+    @cached_property
+    def door(self) -> Door:
+        from node.io.http import Door
+
+        return Door(self._paths.http_cache, self.context.clock, self.context.random)
+
+    def http(self, bounds: HttpBounds) -> HttpClient:
+        return self.door.client(bounds)
 
     def lan_sockets(self, port: int, only: Sequence[str], ears: Sequence[int]) -> LanSockets:
         from node.io.datagrams import LanSockets

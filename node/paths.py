@@ -74,6 +74,11 @@ class Paths:
         return self.cache / "git"
 
     @property
+    def http_cache(self) -> Path:
+        """Answers of servers, kept so that the next one can be "not modified"."""
+        return self.cache / "http"
+
+    @property
     def index(self) -> Path:
         return self.home / "index.db"
 

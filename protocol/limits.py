@@ -180,6 +180,29 @@ GIT_REPOSITORIES: Final = 200  # configured repositories
 GIT_SMALL_PACKAGE: Final = 32  # files of a folder fetched along with its manifest, if all of them are manifests
 
 
+# --- Outbound HTTP (SECURITY 5.6) -------------------------------------------------------------------------------------
+HTTP_URL_CHARS: Final = 2_048
+HTTP_SHOWN_CHARS: Final = 200  # of a URL in messages
+HTTP_CONNECT_SECONDS: Final = 5.0
+HTTP_SILENCE_SECONDS: Final = 15.0  # between two pieces of one answer
+HTTP_TOTAL_SECONDS: Final = 60.0  # one request with its retries and redirects
+HTTP_SLOWEST: Final = 50 * KIB  # bytes per second that a download's time is reckoned with
+HTTP_BODY_BYTES: Final = 8 * MIB  # one answer, decoded; 1,000 rows of a registry take about 1 MiB
+HTTP_HEAD_BYTES: Final = 8 * KIB  # one header line
+HTTP_JSON_DEPTH: Final = 32
+HTTP_REDIRECTS: Final = 3
+HTTP_TRIES: Final = 4  # of one request, the first one included
+HTTP_RESUMES: Final = 32  # pieces of one download beyond the first
+HTTP_PATIENCE: Final = 10.0  # seconds of a Retry-After that one request waits out by itself
+HTTP_ORIGINS: Final = 1_024  # origins whose health and pace are remembered
+HTTP_KEY_BYTES: Final = 4 * KIB  # one key file
+HTTP_KEYS: Final = 16  # of one source
+HTTP_CACHE_BYTES: Final = 256 * MIB  # kept answers on disk
+HTTP_CACHE_FILES: Final = 20_000
+HTTP_MESSAGE_BYTES: Final = 64 * KIB  # one WebSocket message
+HTTP_HEARTBEAT_SECONDS: Final = 10.0  # between signs of life on a WebSocket
+
+
 # --- Local network (LAN.md 5.3, WIRE 3.1) ---------------------------------------------------------------------------
 DATAGRAM_SENT: Final = 1_024  # bytes; a Java neighbour's receive buffer, and below every MTU
 DATAGRAM_READ: Final = 1_232  # bytes; longer datagrams are dropped unread (IPv6 minimum MTU less headers)

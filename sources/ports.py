@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -10,6 +11,8 @@ from typing import Protocol
 
 from protocol import limits
 from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree
+from protocol.http.breaker import Health
+from protocol.http.exchange import Downloaded, HttpAnswer, HttpRequest
 
 
 class Clock(Protocol):
@@ -78,3 +81,27 @@ class Git(Protocol):
 
     def local_owner(self, url: RepoUrl) -> int | None:
         """The user id of this process if `url` is a file repository that it owns and not everybody can write, else None."""
+
+
+class Http(Protocol):
+    """Servers on the other side of HTTP, within the bounds it was made for (`protocol.http.exchange.HttpBounds`).
+
+    All methods raise OoderErrors only. UnavailableError: `http.unreachable`, `http.untrusted` (TLS), `http.timed_out`, `http.broken`,
+    `http.failed` (5xx), `http.refused` (other 4xx), `http.denied` (no valid key), `http.rate_limited` and `http.resting` (both with
+    `retry_after`). NotFoundError `http.not_found`. DataError `http.bad_url`, `http.too_large`, `http.wrong_type`,
+    `http.redirected_away`. PolicyError `http.forbidden_address`, `http.redirected_away`. UsageError `http.bad_key`.
+    """
+
+    async def ask(self, request: HttpRequest) -> HttpAnswer:
+        """One whole answer, within `request.most` bytes and its seconds, retries and redirects included."""
+
+    async def download(self, request: HttpRequest, path: Path, sha256: str = "") -> Downloaded:
+        """A body into the new file `path`, resumed when a connection breaks; nothing is left there unless it is whole.
+        Raises also IntegrityError `http.wrong_digest`, StorageError `http.no_storage`."""
+
+    def socket(self, request: HttpRequest) -> AbstractAsyncContextManager[AsyncIterator[str]]:
+        """Text messages of a WebSocket (`ws:`, `wss:`), `request.body` being the first one said. The iterator ends when the other
+        side ends it, and raises `http.broken` when the connection dies."""
+
+    def health(self, url: str) -> Health:
+        """How the origin of `url` did in the last minute."""
