@@ -4,7 +4,7 @@ Order is that of semantic versioning with any number of parts: 3.0 equals 3.0.0,
 metadata does not count. Text that is no version sorts below all versions, so any set of versions has one order.
 
 Constraints: `>=1.0.0`, `>1 <=2`, `1.2.3` (equality after normalisation), `=`, `==`, `!=`, `^` and `~` as in npm (WIRE section 4, 25),
-`1.x`, `1.2.*`, `1.0 - 2.0`, blanks or commas for "and", `||` for "or", Maven `[1.0,2.0)`, `v1.2`. `*`, `latest` and an empty text
+`1.x`, `!=1.x`, `1.2.*`, `1.0 - 2.0`, blanks or commas for "and", `||` for "or", Maven `[1.0,2.0)`, `v1.2`. `*`, `latest` and an empty text
 allow every version, also one that cannot be compared. A pre-release is allowed only where the constraint names a pre-release of
 the same numbers (npm's rule), or everything.
 """
@@ -141,7 +141,7 @@ def parse_constraint(text: str) -> Constraint:
         if word.startswith(("[", "(")):
             alternatives += _maven(word, text)
         else:
-            alternatives.append(_conjunction(word, text))
+            alternatives += _conjunction(word, text)
     if len(alternatives) > limits.CONSTRAINT_PARTS or any(len(each) > limits.CONSTRAINT_PARTS for each in alternatives):
         raise _malformed(text)
     return ANY if () in alternatives else Constraint(tuple(dict.fromkeys(alternatives)))
@@ -161,39 +161,46 @@ def _malformed(text: str) -> DataError:
     return DataError("version.malformed", text=text[:80])
 
 
-def _conjunction(part: str, whole: str) -> tuple[Comparison, ...]:
+def _conjunction(part: str, whole: str) -> list[tuple[Comparison, ...]]:
+    """Everything between two `||`: one alternative, or two for every `!=` of a range, which has room below and above."""
     if part in _ANY:
-        return ()
+        return [()]
     low, dash, high = part.partition(" - ")
     if dash:
         part = f">={low.strip()} <={high.strip()}"
-    comparisons: list[Comparison] = []
+    found: list[list[Comparison]] = [[]]
     for token in _BLANKS_AFTER.sub(r"\1", part.replace(",", " ")).split():
-        comparisons += _comparisons(token, whole)
-    return tuple(dict.fromkeys(comparisons))
+        found = [[*before, *more] for before in found for more in _comparisons(token, whole)]
+        if len(found) > limits.CONSTRAINT_PARTS:
+            raise _malformed(whole)
+    return [tuple(dict.fromkeys(each)) for each in found]
 
 
-def _comparisons(token: str, whole: str) -> list[Comparison]:
-    """One token, which may stand for a range."""
+def _comparisons(token: str, whole: str) -> list[list[Comparison]]:
+    """One token, which may stand for a range; two lists where it stands for all but a range."""
     found = _TOKEN.fullmatch(token)
     if found is None:
         raise _malformed(whole)
     sign, version = _SPELLINGS.get(found[1] or "", found[1] or "="), found[2]
     if wild := _WILD.fullmatch(version):
         numbers = [int(number) for number in wild[1].split(".")] if wild[1] else []
-        return _wildcard(sign, numbers)
+        if sign == "!=":
+            if not numbers:
+                raise _malformed(whole)
+            return [[_comparison("<", wild[1])], [_comparison(">=", _above(numbers))]]
+        return [_wildcard(sign, numbers)]
     if compare_key(version)[0] == 0:
         if version in _ANY:
-            return []
+            return [[]]
         if sign == "=" and _WORD.fullmatch(word := token.removeprefix(found[1] or "")):
-            return [Comparison("=", word, compare_key(word))]
+            return [[Comparison("=", word, compare_key(word))]]
         raise _malformed(whole)
     if sign not in ("^", "~"):
-        return [_comparison(sign, version)]
+        return [[_comparison(sign, version)]]
     match = _VERSION.fullmatch(version)
     numbers = [int(number) for number in match[1].split(".")] if match else []
     upper = _above_caret(numbers) if sign == "^" else _above(numbers[:2])
-    return [_comparison(">=", version), _comparison("<", upper)]
+    return [[_comparison(">=", version), _comparison("<", upper)]]
 
 
 def _comparison(sign: str, version: str) -> Comparison:
@@ -219,8 +226,6 @@ def _wildcard(sign: str, numbers: list[int]) -> list[Comparison]:
     if not numbers:
         return []
     low, high = ".".join(map(str, numbers)), _above(numbers)
-    if sign == "!=":
-        return [_comparison("<", low)]
     if sign in (">=", "<"):
         return [_comparison(sign, low)]
     if sign in (">", "<="):

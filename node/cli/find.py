@@ -9,6 +9,7 @@ import click
 from node.cli.completing import RefType
 from node.cli.detail_page import print_detail
 from node.cli.exit_codes import ExitCode
+from node.cli.installed import show_installed
 from node.cli.main import common_options
 from node.cli.scan import run_scan
 from node.cli.screen import show
@@ -68,11 +69,15 @@ def search_command(ctx: click.Context, /, words: tuple[str, ...], **filters: Any
 
 @click.command("list")
 @filter_options
+@click.option("--installed", is_flag=True, help="What is installed, instead of what is known; takes --kind.")
 @common_options
 @click.pass_context
-def list_command(ctx: click.Context, /, **filters: Any) -> None:
+def list_command(ctx: click.Context, /, installed: bool, **filters: Any) -> None:
     """List what is known, most trusted first."""
-    _answer(ctx, "", filters)
+    if installed:
+        show_installed(ctx.obj, frozenset(KIND_OF_PREFIX[name] for name in filters["kinds"]))
+    else:
+        _answer(ctx, "", filters)
 
 
 def _answer(ctx: click.Context, text: str, filters: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from node.cli.screen import show
 from node.cli.session import Session
 from node.install.store import Store
 from protocol.install.codec import item_row
+from protocol.refs import Kind
 
 
 @click.command("installed")
@@ -18,13 +19,19 @@ from protocol.install.codec import item_row
 @click.pass_obj
 def installed_command(session: Session) -> None:
     """What is installed: scenes, skills, capabilities, and who needs what."""
+    show_installed(session)
+
+
+def show_installed(session: Session, kinds: frozenset[Kind] = frozenset()) -> None:
+    """Everything of the current generation, or only some `kinds` of it."""
     current = Store(session.paths.home).current()
+    items = [item for item in current.items if not kinds or item.kind in kinds]
     if session.screen.as_json:
-        session.screen.answer({"generation": current.number, "items": [item_row(item) for item in current.items]})
+        session.screen.answer({"generation": current.number, "items": [item_row(item) for item in items]})
         return
     say, now = session.say, session.service.now()
     rows = []
-    for item in current.items:
+    for item in items:
         asked = "*" if item.requested else ""
         needed = ", ".join(release.split(" ")[0] for release in item.required_by)
         rows.append(

@@ -8,7 +8,7 @@ the callers of the capability it was chosen for.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,9 @@ from protocol.contract_change import compare_contracts, version_is_enough, versi
 from protocol.errors import ConflictError, DataError, IntegrityError
 from protocol.install.abilities import Abilities, abilities_of
 from protocol.install.planned import InstallPlan, Planned, Step
-from protocol.items import Item
+from protocol.install.provider import is_ignored
+from protocol.install.questions import allows, constraint_of
+from protocol.items import Dependency, Item
 from protocol.manifests import read_manifest
 from protocol.manifests.places import is_manifest
 from protocol.refs import Kind
@@ -61,6 +63,39 @@ def _more(shown: Abilities, real: Abilities) -> list[str]:
         ("address", shown.addresses, real.addresses),
     )
     return [f"{word} {value}" for word, agreed, said in pairs for value in said if value not in agreed]
+
+
+def check_needs(read: Mapping[str, Read]) -> None:
+    """Hold every changed item to its plan in what it needs: all that its bytes require is part of the plan (`read`, by release).
+
+    A lock somebody edited, or a manifest that changed since it was seen, would leave it without. Raises IntegrityError
+    `install.needs_unplanned`.
+    """
+    for one in read.values():
+        if one.planned.step is Step.KEPT:
+            continue
+        near = [read[name] for name in one.planned.needs if name in read] + [one]
+        routed = {route.capability for route in one.planned.routes}
+        missing = [
+            f"{need.ref} {need.constraint}".strip()
+            for need in one.item.requires
+            if need.required and not is_ignored(need) and not _is_met(need, near, routed)
+        ]
+        if missing:
+            raise IntegrityError(
+                "install.needs_unplanned", ref=str(one.planned.ref), causes=missing[: limits.PLAN_CAUSES]
+            )
+
+
+def _is_met(need: Dependency, near: Sequence[Read], routed: Set[str]) -> bool:
+    if need.kind is Kind.CAPABILITY:
+        return need.id in routed or any(given.id == need.id for one in near for given in one.item.provides)
+    constraint = constraint_of(need.constraint)
+    return any(
+        (one.planned.kind, one.planned.id) == (need.kind, need.id)
+        and allows(constraint, one.planned.version, pre_releases=True)
+        for one in near
+    )
 
 
 def check_contracts(read: Mapping[str, Read], plan: InstallPlan, before: Mapping[str, Item]) -> None:

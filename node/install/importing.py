@@ -48,7 +48,8 @@ def plan_import(bundle: Bundle, service: Service, installed: Generation, keys: C
     judged = [
         replace(one, trust=candidates[one.release].trust.value) if one.release in candidates else one for one in items
     ]
-    plan = locked_plan(parse_ref(bundle.target), judged, MemoryUniverse(candidates.values()), installed, service.now())
+    universe = MemoryUniverse(candidates.values())
+    plan = locked_plan(parse_ref(bundle.target), judged, universe, installed, service.now(), Trust.UNVERIFIED)
     return plan if own else _asking(plan)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from node.install.checks import Read, check_contracts, check_tree, items_in
+from node.install.checks import Read, check_contracts, check_needs, check_tree, items_in
 from node.install.fetch import Brought, Fetcher
 from node.install.stage import Stage
 from node.install.steps import Stage as Step
@@ -109,6 +109,7 @@ class Installer:
             if item.step is not Difference.KEPT:
                 done += 1
                 tell(StepEvent(Step.VERIFY, "progressed", str(item.ref), done, len(plan.changes)))
+        check_needs(read)
         await asyncio.to_thread(check_contracts, read, plan, self._replaced(plan))
         tell(StepEvent(Step.VERIFY, "completed", plan.target, done, len(plan.changes)))
 

@@ -67,7 +67,7 @@ def plan_install(
     before = installed if installed is not None else Store(service.paths.home).current()
     if options.frozen:
         locked = before.items if lock is None else lock
-        return locked_plan(ref, locked, IndexUniverse(service), before, service.now())
+        return locked_plan(ref, locked, IndexUniverse(service), before, service.now(), options.free_trust)
     now = service.now()
     universe = dated(service.paths, IndexUniverse(service), before, now)
     return make_plan(ref, universe, before, plan_policy(service, options), options.choices, now, clock)

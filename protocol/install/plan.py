@@ -114,7 +114,7 @@ def _planned(solution: Solution, installed: Generation, policy: PlanPolicy) -> t
     rows = [
         _row(one, by_parent.get(one.release, []), first_edge, solution, installed, policy) for one in solution.picks
     ]
-    return _with_least_trust(_needed_first(rows))
+    return with_least_trust(_needed_first(rows))
 
 
 def _needed_first(rows: list[Planned]) -> tuple[Planned, ...]:
@@ -284,7 +284,7 @@ def _ordered(locations: tuple[Location, ...], sources: tuple[str, ...]) -> tuple
     return tuple(sorted(dict.fromkeys(locations), key=lambda one: (order.get(one.source, len(order)), one)))
 
 
-def _with_least_trust(items: tuple[Planned, ...]) -> tuple[Planned, ...]:
+def with_least_trust(items: tuple[Planned, ...]) -> tuple[Planned, ...]:
     """Scene trust is the least of its closure (SECURITY 2.2); the same for every item, cycles included."""
     known = {item.release: item for item in items}
     found = []

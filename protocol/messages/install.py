@@ -58,6 +58,12 @@ _PIPELINE = {
         "It changed since it was seen. Scan again and look at the plan: ooder scan && ooder install {ref} --plan",
         "它在被发现之后发生了变化。请重新扫描并查看方案：ooder scan && ooder install {ref} --plan",
     ),
+    "install.needs_unplanned": Message(
+        "the package of {ref} needs {causes}, and the plan does not bring it",
+        "{ref} 的安装包需要 {causes}，而方案中没有",
+        "A lock that was edited, or a package that changed: scan again and plan anew: ooder scan && ooder install {ref} --plan",
+        "锁文件可能被改动，或安装包已变化：请重新扫描并规划：ooder scan && ooder install {ref} --plan",
+    ),
     "install.no_manifest": Message(
         "the package of {ref} holds no manifest that can be read", "{ref} 的安装包中没有可读的清单"
     ),

@@ -42,6 +42,8 @@ def test_install_verify_uninstall_rollback(ooder: Ooder, scanned: Path, tmp_path
     installed = tmp_path / "home" / "installed" / "daily-report"
     assert (installed / "config.yaml").is_file() and (installed / "skills" / "skill-msg-wecom" / "skill.yaml").is_file()
     assert ooder("verify")[0] == 0
+    rows = data(ooder("list", "--installed", "--kind", "scene", "--json"))["items"]
+    assert [row["id"] for row in rows] == ["daily-report"] and "skill-msg-wecom" in ooder("list", "--installed")[1]
     assert ooder("install", "scene:daily-report")[1].strip().endswith("Everything is installed already.")
     code, out, _ = ooder("uninstall", "scene:daily-report")
     assert code == 0 and "scene:daily-report" in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,7 +161,7 @@ def test_a_lock_is_followed_and_nothing_is_resolved() -> None:
     made = locked_plan(ref_of("scene:s"), lock, universe, EMPTY, NOW)
     assert {str(item.ref) for item in made.items} == {"scene:s@1", "skill:a@1", "cap:x@1"}
     assert all(item.locations for item in made.items)
-    assert asked(made) == {("run", "skill:a@1")}
+    assert asked(made) == {("run", "skill:a@1"), *(("trust", name) for name in ("skill:a@1", "cap:x@1", "scene:s@1"))}
     assert commit(made).items == lock
     assert {item.step for item in locked_plan(ref_of("scene:s"), lock, universe, commit(made), NOW).items} == {
         Step.KEPT
@@ -168,6 +169,32 @@ def test_a_lock_is_followed_and_nothing_is_resolved() -> None:
     with pytest.raises(OoderError) as caught:
         locked_plan(ref_of("scene:other"), lock, universe, EMPTY, NOW)
     assert caught.value.code == "plan.not_locked"
+
+
+def test_a_lock_has_no_say_in_how_far_it_is_trusted() -> None:
+    lines = ["scene:s 1 | a", "a 1 | b", "b 1"]
+    lock = tuple(replace(one, trust="official", first_seen=1.0) for one in commit(plan(lines, "scene:s")).items)
+    here = universe_of(["scene:s 1 p personal | a", "a 1 | b", "b 1 =other"])
+    made = locked_plan(ref_of("scene:s"), lock, here, EMPTY, NOW)
+    assert {item.id: item.trust.value for item in made.items} == {
+        "s": "unverified",
+        "a": "community",
+        "b": "unverified",
+    }
+    assert {item.least_trust.value for item in made.items} == {"unverified"}
+    assert asked(made) == {
+        ("explicit_digest", "scene:s@1"),
+        ("trust", "skill:a@1"),
+        ("explicit_digest", "skill:b@1"),
+    }
+
+
+def test_a_lock_brings_nothing_back_that_was_revoked_here() -> None:
+    lines = ["scene:s 1 | a", "a 1"]
+    lock = commit(plan(lines, "scene:s")).items
+    with pytest.raises(OoderError) as caught:
+        locked_plan(ref_of("scene:s"), lock, universe_of([lines[0], "a 1 !revoked"]), EMPTY, NOW)
+    assert caught.value.code == "plan.blocked" and "revoked" in str(caught.value)
 
 
 # --- Names that look alike ---------------------------------------------------------------------------------------------

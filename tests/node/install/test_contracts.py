@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,14 +107,19 @@ def test_a_lock_from_elsewhere_is_followed_to_the_letter(ooder: Ooder, catalogue
     ooder("uninstall", "scene:meeting-minutes")
     code, out, err = ooder("install", "scene:meeting-minutes", "--lock", str(lock), "--yes")
     assert code == 0 and "generation 3" in out, err
-    assert (tmp_path / "home" / "ooder.lock").read_text() == lock.read_text()
+    # When it was first seen is this node's own knowledge; everything else is the lock's.
+    written = (tmp_path / "home" / "ooder.lock").read_text()
+    assert re.sub("first-seen = .*", "", written) == re.sub("first-seen = .*", "", lock.read_text())
 
     ooder("uninstall", "scene:meeting-minutes")
     ooder("gc")
     text = lock.read_text()
     digest = next(line for line in text.splitlines() if line.startswith("tree = "))
     lock.write_text(text.replace(digest, 'tree = "sha256:' + "0" * 64 + '"', 1))
-    code, _, err = ooder("install", "scene:meeting-minutes", "--lock", str(lock), "--yes")
+    asked = ("install", "scene:meeting-minutes", "--lock", str(lock), "--yes")
+    code, _, err = ooder(*asked)
+    assert code == 6 and "install.needs_digest" in err, "nobody here knows these bytes"
+    code, _, err = ooder(*asked, "--digest", "sha256:" + "0" * 64)
     assert code == 8 and "install.wrong_digest" in err
     for broken in (
         "lock-version = 1\nskill = 7\n",
@@ -125,3 +131,33 @@ def test_a_lock_from_elsewhere_is_followed_to_the_letter(ooder: Ooder, catalogue
         code, _, err = ooder("install", "scene:meeting-minutes", "--lock", str(lock), "--yes")
         assert code in (1, 7, 8, 3, 6) and "install." in err and "Traceback" not in err, err
     assert ooder("verify")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new", "code", "said"),
+    [
+        (r'trust = ".*"', 'trust = "official"', 0, ""),
+        (r"first-seen = .*", "first-seen = 1.0", 0, ""),
+        (r"\[\[skill\]\]", "[[skill", 1, "install.bad_record"),
+        (
+            r'  "skill:skill-transcriber@.*",\n|  \{ capability = "speech-transcribe".*\n',
+            "",
+            8,
+            "install.needs_unplanned",
+        ),
+        (r'name = "skill-calendar"', 'name = "skill-kalendar"', 1, "install.dangling"),
+    ],
+)
+def test_a_lock_edited_by_hand_gets_its_bytes_and_nothing_else(
+    ooder: Ooder, catalogue: Path, tmp_path: Path, pattern: str, new: str, code: int, said: str
+) -> None:
+    ooder("scan", str(catalogue))
+    assert ooder("install", "scene:meeting-minutes", "--yes")[0] == 0
+    lock = tmp_path / "edited.lock"
+    lock.write_text(re.sub(pattern, new, (tmp_path / "home" / "ooder.lock").read_text()))
+    ooder("uninstall", "scene:meeting-minutes")
+    got, _, err = ooder("install", "scene:meeting-minutes", "--lock", str(lock), "--yes")
+    assert (got, said in err, "Traceback" in err) == (code, True, False), err
+    installed = data(ooder("installed", "--json"))["items"]
+    assert {one["trust"] for one in installed} == ({"personal", "unverified"} & {one["trust"] for one in installed})
+    assert all(one["first_seen"] > 1.0 for one in installed)
