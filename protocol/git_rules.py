@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
@@ -212,6 +212,10 @@ class File:
     executable: bool
 
 
+TreeRow = tuple[str, str, str, str]
+"""(path, mode, kind, object id)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """What a commit contains. `refused` are paths that are never read: (path made printable, message code)."""
@@ -225,24 +229,29 @@ class Tree:
 
 
 def read_tree(output: bytes, commit: str, max_entries: int) -> Tree:
-    """Read `ls-tree -r -t -z --full-tree`. Links, submodules and names that are not plain paths are refused, not followed;
-    what belongs to no tree (docs/protocol/digest.md, 1.6) is left out as if it were not there.
+    """Read `ls-tree -r -t -z --full-tree`; see `tree_of_rows`. Raises DataError `git.too_many_files` or `git.bad_answer`."""
+    rows = output.split(b"\0")[:-1]
+    if len(rows) > max_entries:
+        raise DataError("git.too_many_files", limit=max_entries)
+    return tree_of_rows(map(_read_row, rows), commit)
 
-    Raises DataError `git.too_many_files` or `git.bad_answer`.
-    """
+
+def _read_row(row: bytes) -> TreeRow:
+    head, tab, name = row.partition(b"\t")
+    mode, kind, oid = (*head.decode("ascii", "replace").split(" "), "", "")[:3]
+    if not tab or not is_oid(oid):
+        raise DataError("git.bad_answer", reason=clean(row[:100].decode("utf-8", "replace"), 100))
+    return name.decode("utf-8", "surrogateescape"), mode, kind, oid
+
+
+def tree_of_rows(rows: Iterable[TreeRow], commit: str) -> Tree:
+    """A tree from all its rows. Links, submodules and names that are not plain paths are refused, not followed; what belongs to no
+    tree (docs/protocol/digest.md, 1.6) is left out as if it were not there."""
     files: dict[str, File] = {}
     folders: dict[str, str] = {}
     refused: list[tuple[str, str]] = []
     spoiled: set[str] = set()
-    rows = output.split(b"\0")[:-1]
-    if len(rows) > max_entries:
-        raise DataError("git.too_many_files", limit=max_entries)
-    for row in rows:
-        head, tab, name = row.partition(b"\t")
-        path = name.decode("utf-8", "surrogateescape")
-        mode, kind, oid = (*head.decode("ascii", "replace").split(" "), "", "")[:3]
-        if not tab or not is_oid(oid):
-            raise DataError("git.bad_answer", reason=clean(row[:100].decode("utf-8", "replace"), 100))
+    for path, mode, kind, oid in rows:
         if not is_plain_path(path):
             refused.append((clean(path, 200), "git.bad_path"))
             if belongs(path):

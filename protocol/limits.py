@@ -179,6 +179,19 @@ GIT_HISTORY_FAR: Final = 1_024  # generations asked for when that was not enough
 GIT_REPOSITORIES: Final = 200  # configured repositories
 GIT_SMALL_PACKAGE: Final = 32  # files of a folder fetched along with its manifest, if all of them are manifests
 
+# --- Forges (WIRE 3.7) ------------------------------------------------------------------------------------------------
+FORGE_ROWS: Final = 100  # rows of one page; the most that GitHub, Gitee and GitLab give
+FORGE_PAGES: Final = 10  # pages of one list; GitHub shows the first 1,000 results of a search
+FORGE_SERVERS: Final = 16  # configured forges of one source
+FORGE_PLACES: Final = 200  # configured owners and repositories of one forge
+FORGE_SEARCHES: Final = 16  # topics and words one look searches for
+FORGE_FOUND: Final = 500  # repositories of one look
+FORGE_TREE_CALLS: Final = 100  # answers one tree is put together from; then the git mirror is used
+FORGE_TAGS: Final = 1_000  # tags remembered of one repository
+FORGE_BODY_BYTES: Final = 16 * MIB  # one answer; GitHub cuts trees at 7 MB
+FORGE_README_BYTES: Final = 256 * KIB
+FORGE_README_CHARS: Final = 2_000  # of a README shown before installing
+FORGE_FILES_SHOWN: Final = 200  # names of an item's files shown before installing
 
 # --- Outbound HTTP (SECURITY 5.6) -------------------------------------------------------------------------------------
 HTTP_URL_CHARS: Final = 2_048
