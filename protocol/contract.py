@@ -10,20 +10,15 @@ Example: `capabilities/text-summarize/cap.yaml` of the catalogue asks for `text`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
-
-import referencing
-from jsonschema import Draft202012Validator, validators
-from jsonschema.exceptions import ValidationError, best_match
 
 from protocol import limits
 from protocol.errors import DataError
 from protocol.items import Item, Json
 from protocol.refs import Kind
-from protocol.safe_pattern import TEXT_CHARS
 from protocol.typed_schema import Schema, typed_schema
 
 STRATEGIES: Final = frozenset({"queue", "cache", "reject", "custom"})
@@ -178,39 +173,14 @@ def check_bounds(value: Any) -> str:
 
 
 def _validate(contract: Contract, schema: Schema, value: Any, code: str) -> None:
+    from protocol.schema_check import first_fault  # jsonschema takes long to load, and most runs check no value
+
     reason, place = check_bounds(value), "/"
     if not reason:
-        try:
-            error = best_match(_Bounded(schema, registry=referencing.Registry()).iter_errors(value))
-        except RecursionError:
-            reason = "the schema refers to itself without end"
-        except referencing.exceptions.Unresolvable as missing:
-            reason = f"the schema refers to {str(missing.ref)[:80]}"
-        else:
-            if error is None:
-                return
-            reason = error.message[:300]
-            place = "/" + "/".join(map(str, error.absolute_path))
+        reason, place = first_fault(schema, value)
+        if not reason:
+            return
     raise DataError(code, capability=contract.capability, place=place, reason=reason)
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if isinstance(instance, str):
-        if len(instance) > TEXT_CHARS:
-            yield ValidationError(f"longer than the {TEXT_CHARS} characters that a pattern is matched against")
-        else:
-            yield from Draft202012Validator.VALIDATORS["pattern"](validator, pattern, instance, schema)
-
-
-def _unique(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if wanted and isinstance(instance, list) and len(instance) > TEXT_CHARS:
-        yield ValidationError(f"more than {TEXT_CHARS} entries to be told apart")
-    else:
-        yield from Draft202012Validator.VALIDATORS["uniqueItems"](validator, wanted, instance, schema)
-
-
-_extend: Any = validators.extend  # has no types
-_Bounded: Any = _extend(Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique})
 
 
 def _schema(interface: Mapping[str, Json], word: str, other: str, ref: str) -> Schema:

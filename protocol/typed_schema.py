@@ -14,9 +14,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-
 from protocol import limits
 from protocol.errors import DataError
 from protocol.items import Json
@@ -43,15 +40,14 @@ _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[
 
 def typed_schema(raw: Json, place: str = "schema") -> Schema:
     """Read a schema. Raises DataError `contract.bad_schema` (place, reason) or `contract.remote_ref` (place, target)."""
+    from protocol.schema_check import schema_fault  # loads jsonschema, which takes long
+
     reader = _Reader()
     schema = reader.schema(raw, place, 0)
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        where = "/".join(map(str, error.absolute_path))
-        raise _bad(f"{place}/{where}" if where else place, error.message[:200]) from None
-    except RecursionError:
-        raise _bad(place, "too deep") from None
+    fault = schema_fault(schema)
+    if fault is not None:
+        reason, where = fault
+        raise _bad(f"{place}/{where}" if where else place, reason)
     for target, where in reader.refs:
         if _resolve(schema, target) is None:
             raise _bad(where, f"{target[:80]!r} points nowhere")
