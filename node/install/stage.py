@@ -60,6 +60,10 @@ class Stage:
         file = self._folder.create(f"download-{name}")
         return file, Path(self._folder.path) / f"download-{name}"
 
+    def spare(self) -> Path:
+        """Where one new private file may be made; it goes with the stage."""
+        return Path(self._folder.path) / f"spare-{secrets.token_hex(8)}"
+
     def path(self, digest: str) -> Path:
         """The staged tree's root, for checks that read it."""
         return Path(self._folder.path) / self._trees[digest][0] / unpack.TREE

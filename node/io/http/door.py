@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from node.io.http.bodies import pieces
 from node.io.http.dialing import AddressRefused, GuardedDialer
@@ -58,11 +59,6 @@ class Door:
             found = self._clients[bounds] = HttpClient(self, bounds)
         return found
 
-    async def close(self) -> None:
-        """Close every connection."""
-        for client in self._clients.values():
-            await client.close()
-
 
 class HttpClient:
     """Implements `sources.ports.Http` for one set of bounds."""
@@ -71,9 +67,8 @@ class HttpClient:
         self.door, self.bounds = door, bounds
         self.keys = KeyRing(bounds.keys)
         self.dialer = GuardedDialer(bounds)
-        self._session: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing: AsyncGenerator[None, None] | None = None
+        self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, object]]
+        self._pools = WeakKeyDictionary()
 
     # --- Port -------------------------------------------------------------------------------------------------------
     async def ask(self, request: HttpRequest) -> HttpAnswer:
@@ -105,12 +100,6 @@ class HttpClient:
         """How the origin of `url` did in the last minute."""
         target = read_target(url)
         return self.origin(target).breaker.health(self.door.clock.loop())
-
-    async def close(self) -> None:
-        """Close the pool."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
 
     # --- Tries ------------------------------------------------------------------------------------------------------
     async def _ask(self, request: HttpRequest, target: Target) -> HttpAnswer:
@@ -235,12 +224,13 @@ class HttpClient:
     async def pool(self) -> aiohttp.ClientSession:
         """The connections of the running event loop; they are closed with it."""
         loop = asyncio.get_running_loop()
-        if self._session is None or self._session.closed or self._loop is not loop:
-            self._loop = loop
-            self._session = self._make_session()
-            self._closing = _closed_at_last(self._session)
-            await anext(self._closing)
-        return self._session
+        found = self._pools.get(loop)
+        if found is None or found[0].closed:
+            session = self._make_session()
+            closing = _closed_at_last(session)
+            await anext(closing)
+            found = self._pools[loop] = session, closing
+        return found[0]
 
     def _make_session(self) -> aiohttp.ClientSession:
         import aiohttp

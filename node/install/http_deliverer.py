@@ -1,0 +1,77 @@
+"""Deliverer of `https:` and `http:` locations: package files from registries, forges and addresses a person named.
+
+A location may carry the digest of the package file, as in `https://host/x.skill#sha256=HEX`. The way out is that of the source the
+location was heard from: its keys, its private hosts. An address that only stood in somebody's answer reaches public places alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from node.install.stage import Stage
+from node.install.unpack import PackedFile, Unpacked
+from protocol import limits
+from protocol.http.exchange import Downloaded, HttpBounds, HttpRequest, host_of
+from protocol.install.model import Origin
+from protocol.install.target import ARCHIVES, is_package_name
+from protocol.install.universe import Location
+from sources.ports import Http
+
+SHA256 = re.compile(r"sha256=([0-9a-f]{64})")
+_NAMED = re.compile(r"filename=\"?([A-Za-z0-9._-]{1,120})\"?")
+NAMED = "url"
+"""The source of locations that a person named (`node.install.package.open_file`)."""
+
+
+class HttpDeliverer:
+    """`way` gives the way out for a location."""
+
+    near = False
+
+    def __init__(self, way: Callable[[Location], Http]) -> None:
+        self._way = way
+
+    async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
+        url, _, fragment = location.url.partition("#")
+        promised = SHA256.fullmatch(fragment)
+        request = HttpRequest(url, types=(), most=limits.PACKAGE_BYTES, keep=False)
+        path = stage.spare()
+        done = await self._way(location).download(request, path, promised[1] if promised else "")
+
+        def unpack() -> Unpacked:
+            try:
+                with path.open("rb") as stream:
+                    name = file_name(done, url, stream.read(2))
+                    stream.seek(0)
+                    if name.lower().endswith(ARCHIVES):
+                        return stage.archive(stream, name)
+                    return stage.files([PackedFile(name, False, stream.read(limits.MANIFEST_BYTES + 1))])
+            finally:
+                path.unlink(missing_ok=True)
+
+        unpacked = await asyncio.to_thread(unpack)
+        return unpacked, Origin(location.source, url, sha256=done.sha256)
+
+
+def file_name(done: Downloaded, url: str, head: bytes) -> str:
+    """What the file is called: by its server, else by its address, else by how it begins."""
+    said = _NAMED.search(done.heads.get("content-disposition", "")[:300])
+    for place in (said[1] if said else "", urlsplit(url).path, urlsplit(done.url).path):
+        name = PurePosixPath(unquote(place)).name
+        if is_package_name(name):
+            return name
+    return "package.tar.gz" if head == b"\x1f\x8b" else "package.skill"
+
+
+def way_of(location: Location, settings: Mapping[str, object]) -> HttpBounds:
+    """The bounds for a location: as its source says (`bounds_for` of its settings); for an address that a person named to be
+    installed, wherever that is; else public places only."""
+    url = location.url.partition("#")[0]
+    if location.source == NAMED:
+        return HttpBounds(hosts=frozenset({host_of(url)}))
+    bounds_for: Callable[[str], HttpBounds] | None = getattr(settings.get(location.source), "bounds_for", None)
+    return bounds_for(url) if bounds_for else HttpBounds()
