@@ -14,11 +14,11 @@ test: $(VENV)/.ready
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n auto --dist worksteal -m "not exhaustive and not netns" --ignore tests/node/web || $(AGAIN)
+	$(PY) -m pytest -n auto --dist worksteal -m "not exhaustive and not netns" --ignore tests/node/web --durations 12 || $(AGAIN)
 	$(PY) -m pytest tests/node/web || $(AGAIN)
-	$(PY) -m pytest -m netns tests || $(AGAIN)
+	$(PY) -m pytest -m netns tests --durations 12 || $(AGAIN)
 
-# The long proofs that make test only samples: more walks, more power losses, more double faults. About half an hour.
+# The long proofs that make test only samples: more seeds, walks, mutations, power losses, double faults. About half an hour.
 prove: $(VENV)/.ready
 	$(PY) -m pytest -n auto --dist worksteal -m exhaustive --timeout 1800
 

@@ -243,7 +243,7 @@ def test_broken_datagrams_are_never_an_exception() -> None:
     read_everything(5_000)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_hundred_thousand_broken_datagrams_in_flat_memory() -> None:
     read_everything(1_000)
     tracemalloc.start()

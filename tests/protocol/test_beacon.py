@@ -308,7 +308,7 @@ def test_bad_weather(seed: int) -> None:
     stormy(seed)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_bad_weather_a_thousand_times() -> None:
     for seed in range(50, 1_050):
         stormy(seed)

@@ -224,7 +224,7 @@ def test_mutations_never_get_through() -> None:
     check_signed_mutations(2, 1_000)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_hundred_thousand_mutations_never_get_through() -> None:
     check_mutations(3, 80_000)
     check_signed_mutations(4, 20_000)

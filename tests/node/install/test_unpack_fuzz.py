@@ -174,7 +174,7 @@ def test_nothing_escapes(seed: int, folder: Path) -> None:
     assert slowest < 1
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(100, 104))
 def test_nothing_escapes_from_sixty_thousand(seed: int, folder: Path) -> None:
     accepted, slowest = fuzz(folder, seed, 15_000)

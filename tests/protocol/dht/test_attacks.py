@@ -101,7 +101,7 @@ def test_the_valid_highest_record_wins_among_two_fifths_of_liars() -> None:
     assert duel(40, 1) == 40
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(10))
 def test_the_valid_highest_record_wins_a_thousand_times(seed: int) -> None:
@@ -247,7 +247,7 @@ def test_hostile_stores_stay_under_the_caps() -> None:
     assert 0 < node.store.count <= 2_000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(300)
 def test_a_hundred_thousand_hostile_stores_stay_under_the_caps() -> None:
     tracemalloc.start()

@@ -116,7 +116,7 @@ def test_a_fifth_of_the_datagrams_may_be_lost(block: int) -> None:
         one_story(seed)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("block", range(20))
 def test_a_thousand_seeds_of_loss(block: int) -> None:

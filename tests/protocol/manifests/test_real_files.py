@@ -124,6 +124,6 @@ def test_two_thousand_broken_copies() -> None:
     assert injure(1, 2_000) < 0.5
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_forty_thousand_broken_copies() -> None:
     assert injure(2, 40_000) < 0.5
