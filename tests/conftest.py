@@ -1,13 +1,19 @@
-"""Tests speak to nobody: the sources of the local network are off unless a test turns them on itself.
+"""Tests speak to nobody and judge no speed.
 
-Set here, in the environment, so that it also holds for the programs that tests start.
+The sources of the local network are off unless a test turns them on itself; set in the environment, so that it also holds for the
+programs that tests start. Property tests have no time limit of their own: how fast something is, the benchmarks say.
 """
 
 from __future__ import annotations
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 QUIET = ("OODER_SOURCES__UDP_BROADCAST__ENABLED", "OODER_SOURCES__MDNS_DNS_SD__ENABLED")
 
 for name in QUIET:
     os.environ.setdefault(name, "false")
+
+settings.register_profile("ooder", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ooder")
