@@ -120,6 +120,9 @@ def point_of(peer: Peer) -> Point:
 LAN = ("udp_broadcast", "mdns_dns_sd")
 """Sources that keep one provider: it listens, and what is asked in between is asked by the one that listens."""
 
+KEPT = (*LAN, "github", "gitee")
+"""Further ones that do: they remember when they asked last, so that often repeated scans cost a forge nothing."""
+
 
 def make_providers(config: Config, names: Sequence[str], ports: NodePorts) -> Mapping[str, DiscoveryProvider]:
     """Build the named sources. Raises UsageError when one's section of the settings does not hold."""
@@ -129,7 +132,7 @@ def make_providers(config: Config, names: Sequence[str], ports: NodePorts) -> Ma
         before, provider = ports.kept.get(name, (None, None))
         if provider is None or before != section:
             provider = registry.load(name).make(section, ports)
-            if name in LAN:
+            if name in KEPT:
                 ports.kept[name] = section, provider
         made[name] = provider
     _introduce(made, ports)

@@ -12,6 +12,7 @@ from node import config
 from node.paths import Paths
 from protocol.errors import NotFoundError, UsageError
 
+_FORGE = re.compile(r"(github|gitee):([\w.-]+(?:/[\w.-]+)?)", re.ASCII)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 
 
@@ -26,11 +27,13 @@ class Place:
     @property
     def value(self) -> Any:
         """As it stands in the settings."""
-        return {"url": self.text} if self.key == "repositories" else self.text
+        return {"url": self.text} if self.source == "git_repository" else self.text
 
 
 def read_place(text: str, base: Path) -> Place:
-    """Tell a folder from a repository. Raises UsageError `source.bad_place`."""
+    """Tell a folder from a repository and from `github:owner` or `github:owner/name`. Raises UsageError `source.bad_place`."""
+    if forge := _FORGE.fullmatch(text):
+        return Place(forge[1], "repositories" if "/" in forge[2] else "owners", forge[2])
     if _URL.match(text):
         return Place("git_repository", "repositories", text)
     try:
@@ -93,4 +96,4 @@ def _validate(loaded: config.Config, place: Place) -> None:
 
 
 def _text(entry: object) -> str:
-    return str(entry.get("url", "")) if isinstance(entry, Mapping) else str(entry)
+    return str(entry.get("url") or entry.get("name", "")) if isinstance(entry, Mapping) else str(entry)

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Protocol
 
 from protocol import limits
 from protocol.digest import TreeFile, tree_digest
@@ -64,6 +64,18 @@ class Repository:
         return Evidence(Channel.PLAIN, owner=self.url.owner, commit=commit)
 
 
+class Speaker(Protocol):
+    """Whoever the files of a commit speak for."""
+
+    @property
+    def url(self) -> RepoUrl: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def principal(self) -> str: ...
+    def evidence(self, commit: str) -> Evidence: ...
+
+
 def root_signature(commit: str) -> str:
     """What marks a repository as read at `commit`."""
     return f"{_FORMAT}:{commit}"
@@ -78,9 +90,10 @@ def commit_of(signature: str) -> str:
 class Look:
     """One commit of one repository, looked at from `at` (wall seconds)."""
 
-    repository: Repository
+    repository: Speaker
     tree: Tree
     at: float
+    source: str = SOURCE
 
     @cached_property
     def paths(self) -> Sequence[str]:
@@ -128,14 +141,14 @@ class Look:
             # What was not sent is asked for again; what is too large stays so.
             signature = "" if content is None else self.signature(place)
             problem = Problem(code, place, 0, why)
-            return Reading(SOURCE, repository.origin, place, self.at, (), (problem,), signature), ()
+            return Reading(self.source, repository.origin, place, self.at, (), (problem,), signature), ()
         manifest = read_manifest(place, content)
         includes, refused = resolve_includes(place, manifest.includes, self.paths) if manifest.includes else ((), ())
         package = self.package(place)
         digest, size = self._digest(place, package, contents) if manifest.items else ("", 0)
         sightings = sightings_of(
             manifest,
-            source=SOURCE,
+            source=self.source,
             origin=repository.origin,
             place=place,
             location=lambda path: build_location(repository.url, self.tree.commit, path),
@@ -148,7 +161,7 @@ class Look:
             files=len(package),
         )
         problems = (*manifest.problems, *refused)
-        reading = Reading(SOURCE, repository.origin, place, self.at, sightings, problems, self.signature(place))
+        reading = Reading(self.source, repository.origin, place, self.at, sightings, problems, self.signature(place))
         return reading, includes
 
     def _digest(self, place: str, package: Sequence[str], contents: Contents) -> tuple[str, int]:

@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from protocol import limits
-from protocol.errors import DataError, NotFoundError, OoderError, UnavailableError
-from protocol.git_rules import CommitNote, Tip, check_ref, clean, parse_url, read_location
-from protocol.items import Problem, Progress, Reading, Survey
+from protocol.errors import DataError, OoderError, UnavailableError
+from protocol.git_rules import CommitNote, Tip, check_ref, parse_url, read_location
+from protocol.items import Problem, Reading, Survey
 from protocol.query import Query
 from protocol.refs import Kind
 from sources.base import Emit
 from sources.git_reading import ROOT, SOURCE, Look, Repository, commit_of, root_signature
 from sources.ports import Context, Git, GitBounds
+from sources.repository_reading import Delivered, deliver, read_changed
 
-_CHUNK_FILES = 32  # manifests read before others get their turn
 _RETRY_FIRST = 30.0  # seconds
 _RETRY_MOST = 3_600.0  # seconds
 
@@ -102,15 +101,6 @@ class Ports(Protocol):
     def git(self, bounds: GitBounds) -> Git: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """One file of an item: path relative to the item's folder."""
-
-    path: str
-    executable: bool
-    data: bytes
-
-
 class Provider:
     """Source `git_repository`."""
 
@@ -162,21 +152,11 @@ class Provider:
         """
         url, commit, path = read_location(location, self._config.allow)
         look = Look(Repository(url), await self._git.tree(url, Tip(commit, commit)), 0.0)
-        inside = (path,) if path in look.tree.files else look.below(path)
-        if not inside:
-            raise NotFoundError("git.not_in_commit", path=clean(path, 200), commit=commit, url=str(url))
-        if len(inside) > limits.ITEM_FILES:
-            raise DataError("git.too_many_files", limit=limits.ITEM_FILES)
-        oids = [look.tree.files[file].oid for file in inside]
-        contents = await self._git.blobs(url, commit, oids, limits.ITEM_FILE_BYTES)
-        start = len(path.rpartition("/")[0] if path in look.tree.files else path)
-        found = []
-        for file in inside:
-            data = contents.get(look.tree.files[file].oid)
-            if not isinstance(data, bytes):
-                raise DataError("git.too_large", url=str(url), limit=limits.ITEM_FILE_BYTES // limits.MIB)
-            found.append(Delivered(file[start:].lstrip("/"), look.tree.files[file].executable, data))
-        return found
+
+        async def fetch(oids: Sequence[str]) -> Mapping[str, bytes | int]:
+            return await self._git.blobs(url, commit, oids, limits.ITEM_FILE_BYTES)
+
+        return await deliver(look, path, fetch)
 
     async def describe(self, location: str) -> CommitNote:
         """Who made the commit a location is pinned to, when and why."""
@@ -231,7 +211,11 @@ class Provider:
             return
         old = commit_of(known.get(ROOT, ""))
         look = Look(repository, await self._git.tree(repository.url, tip), at)
-        places = await self._read_changed(look, known, emit)
+
+        async def fetch(oids: Sequence[str]) -> Mapping[str, bytes | int]:
+            return await self._git.blobs(repository.url, tip.commit, oids, limits.MANIFEST_BYTES)
+
+        places = await read_changed(look, known, fetch, emit, repository.title)
         remarks = look.remarks(old, await self._rewritten(repository, old, tip), tip.ref)
         emit(Reading(SOURCE, repository.origin, ROOT, at, (), remarks, root_signature(tip.commit)))
         emit(Survey(SOURCE, repository.origin, at, frozenset({*places, ROOT})))
@@ -249,30 +233,6 @@ class Provider:
             return await self._git.rewritten(repository.url, old, tip.commit)
         except (UnavailableError, DataError):  # the files are known by now
             return None
-
-    async def _read_changed(self, look: Look, known: Mapping[str, str], emit: Emit) -> set[str]:
-        """Read what is new or different, then what that pulls in; the places of all manifests that stand."""
-        # A place known from before but no manifest by name was pulled in by an index, which may not have changed.
-        places = {*look.manifests(), *(place for place in known if place in look.tree.files)}
-        todo = [place for place in sorted(places) if known.get(place) != look.signature(place)]
-        while todo:
-            included = await self._read(look, todo, emit)
-            todo = sorted(included - places)
-            places |= included
-        return places
-
-    async def _read(self, look: Look, todo: Sequence[str], emit: Emit) -> set[str]:
-        url, tree = look.repository.url, look.tree
-        contents = await self._git.blobs(url, tree.commit, look.wanted(todo), limits.MANIFEST_BYTES)
-        included: set[str] = set()
-        for done, place in enumerate(todo, start=1):
-            reading, includes = look.reading(place, contents)
-            emit(reading)
-            included.update(includes)
-            if done % _CHUNK_FILES == 0 or done == len(todo):
-                emit(Progress(SOURCE, done, len(todo), look.repository.title))
-                await asyncio.sleep(0)
-        return included
 
 
 def make(config: Config, ports: Ports) -> Provider:

@@ -1,6 +1,6 @@
 """Tests speak to nobody and judge no speed.
 
-The sources of the local network are off unless a test turns them on itself; set in the environment, so that it also holds for the
+The sources of the local network and the public forges are off unless a test turns them on itself; set in the environment, so that it also holds for the
 programs that tests start. Property tests have no time limit of their own: how fast something is, the benchmarks say.
 """
 
@@ -10,7 +10,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-QUIET = ("OODER_SOURCES__UDP_BROADCAST__ENABLED", "OODER_SOURCES__MDNS_DNS_SD__ENABLED")
+QUIET = tuple(f"OODER_SOURCES__{name}__ENABLED" for name in ("UDP_BROADCAST", "MDNS_DNS_SD", "GITHUB", "GITEE"))
 
 for name in QUIET:
     os.environ.setdefault(name, "false")

@@ -1,6 +1,6 @@
 """What is remembered of one repository between two looks, and what is odd about it now (SECURITY T9).
 
-The memory of a repository is the signature of its place `.`, that of its tags the signature of the place `.tags`; both are kept by
+The memory of a repository is the signature of its place `.`, that of its tags the signature of the place `./tags`; both are kept by
 the index like every signature. A name that comes to belong to somebody else, a repository that was made anew under its old name,
 a rename and a tag that was moved are told as long as they last, and the first ids are never forgotten by themselves: only naming
 the new ids in the settings ends the remark.
@@ -24,8 +24,8 @@ from protocol.items import Problem
 ROOT: Final = "."
 """The place that stands for the repository itself."""
 
-TAGS: Final = ".tags"
-"""The place that stands for its tags."""
+TAGS: Final = "./tags"
+"""The place that stands for its tags; no file of a repository can be called so."""
 
 FAILED: Final = "!"
 """Mark of a memory whose last look failed: the next one that works tells that the trouble is over."""

@@ -50,6 +50,12 @@ MESSAGES = {
         "A key raises the limit: name one in `keys` of the source.",
         "密钥可提高限额：请在该发现源的 `keys` 中指定。",
     ),
+    "forge.unfinished": Message(
+        "{waiting} repositories of {host} wait for the next look: there was no time left",
+        "{host} 的 {waiting} 个仓库等待下次查看：时间已用完",
+        "It goes on by itself, or with: ooder scan",
+        "会自动继续，也可运行：ooder scan",
+    ),
     "forge.denied": Message(
         "{host} does not accept the key: {reason}",
         "{host} 不接受密钥：{reason}",
