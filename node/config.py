@@ -83,6 +83,28 @@ class PeerSettings(Section):
     port: int = Field(default=48889, ge=0, le=65535, description="port to listen on, or the next free one; 0 = any")
 
 
+class SkillCenterSettings(Section):
+    """This node as a SkillCenter: others publish to it, everybody finds and downloads. Served on the peer plane."""
+
+    enabled: bool = Field(default=False, description="be a SkillCenter while the node runs")
+    database: str = Field(
+        default="",
+        description="where everything is kept: `postgresql://...` for several replicas; empty: a file in this home",
+    )
+    key: str = Field(
+        default="",
+        description="file with the key the registry signs with, the same for all replicas; empty: this node's",
+    )
+    publishers: tuple[str, ...] = Field(
+        default=(), description="fingerprints of keys that may publish, besides this node and paired devices"
+    )
+    anyone: bool = Field(default=False, description="let every key publish under names nobody has")
+    namespaces: dict[str, str] = Field(
+        default_factory=dict, description="namespace -> fingerprint of the only key that may publish in it"
+    )
+    rate: float = Field(default=200.0, gt=0, le=100_000, description="requests per second and address")
+
+
 class Settings(Section):
     """All settings but the sources' own."""
 
@@ -99,6 +121,7 @@ class Settings(Section):
     scan: ScanSettings = ScanSettings()
     api: ApiSettings = ApiSettings()
     peer: PeerSettings = PeerSettings()
+    skill_center: SkillCenterSettings = SkillCenterSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one section for each source, below")
 
 

@@ -49,10 +49,10 @@ class Daemon:
         failed: Callable[[OoderError], None] = lambda error: None,
         *,
         load: Callable[[], Config] | None = None,
-        opened: Callable[[str, str], None] = lambda url, link: None,
+        opened: Callable[[str, str, str], None] = lambda url, link, center: None,
     ) -> None:
-        """`load` reads the settings anew after they were changed over the API; `opened` is told the address of the API and
-        a link that signs one browser in."""
+        """`load` reads the settings anew after they were changed over the API; `opened` is told the address of the API,
+        a link that signs one browser in, and where the SkillCenter is that this node is ("" = it is none)."""
         self._service = service
         self._tell = tell
         self._changed = changed
@@ -112,7 +112,8 @@ class Daemon:
         async with open_gate(self._service, self._load, self._reloaded.set) as desk:
             self._desk = desk
             desk.peers = lambda: describe_peers(self._service.ports.lan)
-            self._opened(desk.base, f"{desk.base}/#t={desk.keys.make_link()}")
+            center = desk.peer_base if desk.center else ""
+            self._opened(desk.base, f"{desk.base}/#t={desk.keys.make_link()}", center)
             yield
 
     async def _listen(self, aggregator: Aggregator) -> None:

@@ -39,9 +39,9 @@ def node_key(paths: Paths) -> SigningKey:
     return key
 
 
-def read_key(paths: Paths) -> SigningKey | None:
-    """The key of this home, None when none was made yet. Raises as `node_key` does."""
-    path = paths.node_key
+def read_key(paths: Paths, elsewhere: Path | None = None) -> SigningKey | None:
+    """The key of this home (or of a file `elsewhere`), None when none was made yet. Raises as `node_key` does."""
+    path = elsewhere or paths.node_key
     try:
         descriptor = os.open(path, _READ)
     except FileNotFoundError:

@@ -146,6 +146,21 @@ INSTALLS_KEPT: Final = 32  # finished installs that can be asked about
 INSTALLS_WAITING: Final = 8
 INSTALL_EVENT_SECONDS: Final = 0.25  # between two events about the progress of one install
 
+# --- Being a SkillCenter (WIRE 3.6; docs/protocol/skill-center.md) -----------------------------------------------------
+CENTER_RELEASES: Final = 1_000_000  # versions in all; the largest public registry has 172,000 items
+CENTER_ITEM_BYTES: Final = 256 * KIB  # JSON text of one item; manifests are bounded alike
+CENTER_PAGE: Final = 50  # rows of a list that names no number
+CENTER_CHANGES: Final = 500  # releases of one answer for who mirrors
+CENTER_ANSWER_BYTES: Final = 32 * MIB  # answers held, all together
+CENTER_EVENTS_HELD: Final = 2_000  # events ready to be sent again without asking the database
+CENTER_UPLOADS: Final = 8  # packages taken in at once
+CENTER_UPLOAD_RATE: Final = 200 * KIB  # bytes per second below which a publisher is too slow
+CENTER_UPLOAD_SECONDS: Final = 15.0  # that any upload gets
+CENTER_PUBLISH_RATE: Final = 5.0  # releases per second and key
+CENTER_PUBLISH_BURST: Final = 200.0  # a team that moves in
+CENTER_PUBLISHERS: Final = 4_096  # keys whose rate is remembered
+CENTER_LOOK_SECONDS: Final = 2.0  # between looks for what other replicas wrote and nobody told
+
 # --- Signed records (SECURITY 2.5, 5.2; docs/protocol/records.md) ---------------------------------------------------
 RECORD_DHT_BYTES: Final = 1_000  # one DHT value (BEP 44)
 RECORD_UDP_BYTES: Final = 1_024  # one datagram that every receiver takes (WIRE 4, 4)

@@ -91,7 +91,11 @@ def api() -> Iterator[str]:
     if routes is None or openapi is None:
         yield from ("Not built yet.", "")
         return
-    for audience, title in (("control", "Control plane"), ("peer", "Peer plane")):
+    for audience, title in (
+        ("control", "Control plane"),
+        ("peer", "Peer plane"),
+        ("center", "SkillCenter, on the peer plane"),
+    ):
         topics: dict[str, list[Any]] = {}
         for route in routes.routes_of(audience):
             topics.setdefault(route.topic, []).append(route)

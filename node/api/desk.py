@@ -21,6 +21,7 @@ from protocol.errors import UnavailableError
 
 if TYPE_CHECKING:
     from node.api.metrics import Figures
+    from node.skill_center.center import Center
 
 _T = TypeVar("_T")
 THREADS = 4
@@ -48,6 +49,8 @@ class Desk:
         """What the running node answers about its scenes and peers; whoever hosts them replaces it."""
         self.peers: Callable[[], list[dict[str, Any]]] = list
         """Who is seen; the sources that see peers replace it. Blocks."""
+        self.center: Center | None = None
+        """The SkillCenter this node is, if it is one."""
         self.base = ""
         """The address of the control plane, known once it listens."""
         self.peer_base = ""

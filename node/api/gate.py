@@ -42,7 +42,11 @@ async def open_gate(
         plane = Plane(desk, Audience.CONTROL, guard, cookie=f"ooder_{port}")
         await stack.enter_async_context(_running(desk))
         await stack.enter_async_context(serve(plane.app, listener, tls))
-        if peer.enabled:
+        if service.config.settings.skill_center.enabled:
+            from node.skill_center.opening import center_of
+
+            desk.center = await stack.enter_async_context(center_of(service))
+        if peer.enabled or desk.center:
             await stack.enter_async_context(peer_plane(desk))
         stack.callback(desk.hub.close)
         yield desk
@@ -57,11 +61,19 @@ async def peer_plane(desk: Desk) -> AsyncIterator[int]:
     async with AsyncExitStack() as stack:
         stack.callback(outside.close)
         desk.peer_base = f"http://{_written(peer.host)}:{port}"
-        await stack.enter_async_context(serve(Plane(desk, Audience.PEER, PeerDoor()).app, outside))
+        await stack.enter_async_context(serve(Plane(desk, Audience.PEER, _door(desk)).app, outside))
         try:
             yield port
         finally:
             desk.peer_base = ""
+
+
+def _door(desk: Desk) -> PeerDoor:
+    """A SkillCenter may be asked more often, also by many behind one address."""
+    if desk.center is None:
+        return PeerDoor()
+    rate = desk.service.config.settings.skill_center.rate
+    return PeerDoor(rate, 4 * rate)
 
 
 @asynccontextmanager

@@ -35,6 +35,8 @@ class Head:
     length: int | None
     takes_body: bool
     """Whether the route that was asked for takes a body; others refuse one by themselves."""
+    most: int = limits.API_BODY_BYTES
+    """Bytes the route takes."""
 
 
 class Guard:
@@ -94,5 +96,5 @@ def check_body(head: Head) -> None:
         found = head.headers.get("content-type", "")
         if found.partition(";")[0].strip().lower() != "application/json":
             raise UsageError("api.media_type", found=found[:100])
-    if head.length is not None and head.length > limits.API_BODY_BYTES:
-        raise UsageError("api.too_large", limit=limits.API_BODY_BYTES)
+    if head.length is not None and head.length > head.most:
+        raise UsageError("api.too_large", limit=head.most)

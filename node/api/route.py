@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from protocol import limits
+
 if TYPE_CHECKING:
     from node.api.desk import Desk
 
 
 class Audience(StrEnum):
-    """The two planes."""
+    """The two planes; a SkillCenter's interface stands on the peer plane."""
 
     CONTROL = "control"
     PEER = "peer"
+    CENTER = "center"
 
 
 class Access(StrEnum):
@@ -39,6 +42,7 @@ class Answer(StrEnum):
     EVENTS = "events"  # JSON, or an event stream when Accept asks for one
     SOCKET = "socket"  # WebSocket
     FILE = "file"  # the handler returns a path; ranges work
+    RAW = "raw"  # the handler gets the request as well and returns the response itself
 
 
 class Asked(BaseModel):
@@ -72,6 +76,8 @@ class Call:
     body: Any
     language: str
     session: str = ""
+    request: Any = None
+    """Of aiohttp, for routes of kind RAW only."""
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -98,6 +104,8 @@ class Route:
     """Large and rarely changed: sent with gzip to who takes it."""
     tagged: bool = False
     """Answers carry an ETag and obey If-None-Match."""
+    takes: int = limits.API_BODY_BYTES
+    """Bytes a request may bring; above the usual bound only handlers that read piece by piece."""
     held: bool = False
     """The same question within `limits.API_ANSWER_SECONDS` gets the same bytes."""
 
@@ -110,4 +118,5 @@ class Route:
 
 
 PEER = frozenset({Audience.PEER})
+CENTER = frozenset({Audience.CENTER})
 BOTH = frozenset({Audience.CONTROL, Audience.PEER})

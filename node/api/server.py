@@ -8,7 +8,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 
@@ -78,6 +78,9 @@ class Plane:
             self._add(route)
         if audience is Audience.CONTROL:
             self.app.add_routes(page_routes())
+        else:
+            for route in routes_of(Audience.CENTER):
+                self._add(route)
 
     def _add(self, route: Route) -> None:
         async def answer(request: web.Request) -> web.StreamResponse:
@@ -85,7 +88,7 @@ class Plane:
 
         self._routes[answer] = route
         self.app.router.add_route(route.method, route.path, answer)
-        if route.method == "GET" and route.kind in (Answer.JSON, Answer.TEXT):
+        if route.method == "GET" and route.kind in (Answer.JSON, Answer.TEXT, Answer.RAW):
             self.app.router.add_route("HEAD", route.path, answer)
 
     # --- Around every request ------------------------------------------------------------------------------------------
@@ -122,6 +125,7 @@ class Plane:
             request.remote or "",
             request.content_length,
             route is not None and route.body is not None,
+            route.takes if route else limits.API_BODY_BYTES,
         )
 
     # --- One route -------------------------------------------------------------------------------------------------------
@@ -132,6 +136,8 @@ class Plane:
             return await serve_socket(request, self._desk.hub, _since(request, params))
         if route.kind is Answer.EVENTS and "text/event-stream" in request.headers.get("Accept", ""):
             return await serve_events(request, self._desk.hub, _since(request, params))
+        if route.kind is Answer.RAW:
+            return cast("web.StreamResponse", await self._raw(request, route, params, language))
         key = (route.name, params, language)
         now = asyncio.get_running_loop().time()
         held = self._held.get(key) if route.held else None
@@ -155,6 +161,11 @@ class Plane:
         response = _send(request, route, data, tag)
         _set_cookie(response, self._cookie, value)
         return response
+
+    async def _raw(self, request: web.Request, route: Route, params: Any, language: str) -> Any:
+        """What answers by itself: streams, uploads, bodies that are encoded already."""
+        body = read_body(route, await _read(request)) if route.body is not None else None
+        return await route.handler(Call(self._desk, params, body, language, request=request))
 
 
 def _send(request: web.Request, route: Route, data: bytes, tag: str) -> web.Response:

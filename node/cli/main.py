@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "sources": ("sources", "The discovery sources: list, add, remove, enable, disable, test."),
     "peers": ("peers", "Other devices on the network: list, why, pair, unpair."),
     "share": ("share", "What this node shares with other devices: REF, list, stop."),
+    "publish": ("publish", "Publish to a SkillCenter, or deprecate, withdraw, revoke what was published."),
     "scenario": ("scenario", "Topologies of many real nodes: list, run."),
     "status": ("status", "Lights, counts, problems and how fresh it all is."),
     "replace": ("replace", "Another skill for one capability of a scene; kept only if it answers."),

@@ -192,6 +192,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "ooder {version} · 目录 {home} · 发现源：{sources} · 按 Ctrl-C 停止",
     ),
     "serve.link": ("Open: {link}", "打开：{link}"),
+    "serve.center": ("SkillCenter: {url}", "技能中心：{url}"),
+    "publish.done": ("{ref} published at {url} ({size})", "{ref} 已发布到 {url}（{size}）"),
+    "publish.status": ("{ref} is now {status} at {url}", "{ref} 在 {url} 的状态现为 {status}"),
     "serve.other_port": (
         "Port {port} is taken; using the next free one.",
         "端口 {port} 已被占用；使用下一个空闲端口。",

@@ -30,23 +30,28 @@ ASK_SECONDS = 2.0  # for a running node to hand out a link
     "--listen", metavar="ADDRESS", help="Address other than loopback; needs a TLS certificate in the settings."
 )
 @click.option("--no-browser", is_flag=True, help="Print the link only.")
+@click.option("--skill-center", is_flag=True, help="Be a SkillCenter too: others find, download and publish here.")
 @common_options
 @click.pass_obj
-def serve_command(session: Session, port: int | None, listen: str | None, no_browser: bool) -> None:
+def serve_command(session: Session, port: int | None, listen: str | None, no_browser: bool, skill_center: bool) -> None:
     """Start the node and keep the index true until stopped. Prints a link that signs one browser in."""
     screen, say = session.screen, session.say
     flags: dict[tuple[str, ...], Any] = {("api", "port"): port, ("api", "host"): listen}
+    if skill_center:
+        flags["skill_center", "enabled"] = True
     session.flags_of_command = {keys: value for keys, value in flags.items() if value is not None}
 
     def tell(event: SearchEvent) -> None:
         if isinstance(event, Finished):
             screen.talk(finished_line(event, session.speaker))
 
-    def opened(url: str, link: str) -> None:
+    def opened(url: str, link: str, center: str) -> None:
         wished = session.config.settings.api.port
         if wished and not url.endswith(f":{wished}"):
             screen.talk(say("serve.other_port", port=wished))
         screen.talk(say("serve.link", link=link))
+        if center:
+            screen.talk(say("serve.center", url=center))
         if not no_browser:
             _show(link)
 

@@ -25,13 +25,21 @@ class Change:
     item_text: str
     published_at: float = 0.0
     downloads: int = 0
+    mirrored_from: str = ""  # agent id of the registry it was taken from; such releases are not mirrored again
 
 
 def encode_change(
-    n: int, release: str, item_text: str, published_at: float = 0.0, downloads: int = 0
+    n: int, release: str, item_text: str, published_at: float = 0.0, downloads: int = 0, *, mirrored_from: str = ""
 ) -> dict[str, Json]:
     """As JSON; `release` is the record as text."""
-    return {"n": n, "release": release, "item": item_text, "published_at": published_at, "downloads": downloads}
+    change: dict[str, Json] = {
+        "n": n,
+        "release": release,
+        "item": item_text,
+        "published_at": published_at,
+        "downloads": downloads,
+    }
+    return {**change, "mirrored_from": mirrored_from} if mirrored_from else change
 
 
 def decode_change(value: object, now: float) -> Change:
@@ -45,5 +53,8 @@ def decode_change(value: object, now: float) -> Change:
         raise DataError("center.bad_change", reason="number, record or item is missing")
     if type(at) not in (int, float) or type(downloads) is not int or not 0 <= downloads < 2**53:
         raise DataError("center.bad_change", reason="time or count")
+    origin = value.get("mirrored_from", "")
+    if not isinstance(origin, str) or len(origin) > 100:
+        raise DataError("center.bad_change", reason="where it was mirrored from")
     signed = open_release(release, now)
-    return Change(n, signed, open_item(text, signed.release), text, float(at), downloads)
+    return Change(n, signed, open_item(text, signed.release), text, float(at), downloads, origin)

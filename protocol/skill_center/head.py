@@ -42,6 +42,7 @@ class SignedHead:
 
     head: Head
     key: str
+    agent_id: str  # of the key; what orders name
     seq: int
     issued_at: float
     expires_at: float
@@ -82,7 +83,7 @@ def open_head(text: str, now: float, key: str = "") -> SignedHead:
         text_of(values, "catalogue"),
         count_of(values, "revocations"),
     )
-    return SignedHead(head, found, record.seq, record.issued_ms / 1000, record.expires_at, record.digest)
+    return SignedHead(head, found, record.name, record.seq, record.issued_ms / 1000, record.expires_at, record.digest)
 
 
 def bucket_of(ref: Ref) -> int:
