@@ -120,7 +120,7 @@ def point_of(peer: Peer) -> Point:
 LAN = ("udp_broadcast", "mdns_dns_sd")
 """Sources that keep one provider: it listens, and what is asked in between is asked by the one that listens."""
 
-KEPT = (*LAN, "github", "gitee")
+KEPT = (*LAN, *registry.FORGES)
 """Further ones that do: they remember when they asked last, so that often repeated scans cost a forge nothing."""
 
 

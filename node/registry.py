@@ -20,6 +20,9 @@ from sources.base import DiscoveryProvider
 BUILT_IN = ("local_fs", "udp_broadcast", "mdns_dns_sd", "dht_kademlia", "github", "gitee", "git_repository")
 """In the order `ooder sources` prints them. File stem in `sources/` = name."""
 
+FORGES = ("github", "gitee")
+"""Sources that look into repositories of forges, and deliver from them."""
+
 BADGES = {
     "local_fs": "💻",
     "udp_broadcast": "📡",

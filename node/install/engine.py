@@ -15,7 +15,7 @@ from pathlib import Path
 from node import registry
 from node.events import Change as Logged
 from node.install.bundle import read_bundle, write_bundle
-from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, GitDeliverer
+from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, GitDeliverer, HostedDeliverer
 from node.install.first_seen import note_first_seen
 from node.install.http_deliverer import HttpDeliverer, way_of
 from node.install.importing import deliverers, plan_import
@@ -56,7 +56,7 @@ class Engine:
             "https": files,
             "http": files,
             "file": DiskDeliverer(),
-            "git": GitDeliverer(self._git_source),
+            "git": HostedDeliverer(GitDeliverer(self._git_source), self._forge_source),
             "peer+http": PeerDeliverer(self.service.ports.peers, self._fetch_networks()),
         }
 
@@ -71,6 +71,14 @@ class Engine:
         allow = tuple(dict.fromkeys((*settings.allow, *sorted(self._named_schemes))))  # type: ignore[attr-defined]
         settings = settings.model_copy(update={"allow": allow})
         source: FetchesTrees = spec.make(settings, self.service.ports)  # type: ignore[assignment]
+        return source
+
+    def _forge_source(self, name: str) -> FetchesTrees | None:
+        """The forge source of that name, if it is one and switched on."""
+        section = self.service.config.sources.get(name) if name in registry.FORGES else None
+        if section is None:
+            return None
+        source: FetchesTrees = registry.load(name).make(section, self.service.ports)  # type: ignore[assignment]
         return source
 
     @cached_property

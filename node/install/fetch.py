@@ -163,7 +163,35 @@ class GitDeliverer:
 
     async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
         self._source = self._source or self._make()
-        delivered = await self._source.fetch_tree(location.url)
-        files = [PackedFile(one.path, one.executable, one.data) for one in delivered]
-        done = await asyncio.to_thread(stage.files, files)
-        return done, Origin(location.source, location.url, location.commit)
+        return await _staged(self._source, location, stage)
+
+
+class HostedDeliverer:
+    """`git+...` locations: through the local mirror, and through the API of the forge that found them where git cannot reach, as for
+    private repositories whose key only the forge source has."""
+
+    near = False
+
+    def __init__(self, git: Deliverer, source_of: Callable[[str], FetchesTrees | None]) -> None:
+        self._git = git
+        self._source_of = source_of
+
+    async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
+        try:
+            return await self._git.bring(location, stage)
+        except OoderError as error:
+            source = self._source_of(location.source)
+            if source is None:
+                raise
+            unreached = error
+        try:
+            return await _staged(source, location, stage)
+        except OoderError as error:
+            raise error from unreached
+
+
+async def _staged(source: FetchesTrees, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
+    delivered = await source.fetch_tree(location.url)
+    files = [PackedFile(one.path, one.executable, one.data) for one in delivered]
+    done = await asyncio.to_thread(stage.files, files)
+    return done, Origin(location.source, location.url, location.commit)

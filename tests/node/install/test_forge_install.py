@@ -1,0 +1,85 @@
+"""Installing what a forge source found, from a forge of our own that git cannot reach: by its API, with its key, by digest."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node import config as configuration
+from node.install.engine import Engine
+from node.install.planning import PlanOptions
+from node.paths import Paths
+from node.service import Service
+from protocol.errors import OoderError
+from protocol.refs import Kind
+from tests.fakes.fake_forge import FakeForge
+from tests.fakes.forge_documents import MadeRepo
+
+FILES = {
+    "skills/tidy/SKILL.md": b"---\nname: tidy\ndescription: Tidies notes.\n---\n# Tidy\n",
+    "skills/tidy/run.py": b"print('tidy')\n",
+    "README.md": b"# Notes\n",
+}
+
+
+@pytest.fixture
+async def forge() -> AsyncIterator[FakeForge]:
+    async with FakeForge() as server:
+        server.add(MadeRepo("acme/notes", FILES, stars=40, modes={"skills/tidy/run.py": "100755"}))
+        yield server
+
+
+@pytest.fixture
+async def service(tmp_path: Path, forge: FakeForge) -> AsyncIterator[Service]:
+    paths = Paths(tmp_path / "home")
+    server = {"api": forge.api, "repositories": ["acme/notes"], "topics": []}
+    flags = {
+        ("sources", "local_fs", "agent_folders"): False,
+        ("sources", "github", "public"): False,
+        ("sources", "github", "servers"): [server],
+        ("sources", "github", "every"): 0,
+    }
+    opened = Service(paths, configuration.load(paths, flags, {}))
+    yield opened
+    opened.close()
+
+
+async def _install(service: Service) -> str:
+    engine = Engine(service)
+    plan = engine.plan("skill:tidy", PlanOptions())
+    await engine.install(plan, plan.questions, lambda event: None)
+    return engine.store.current().items[0].digest
+
+
+async def test_found_shown_and_installed(service: Service, forge: FakeForge) -> None:
+    outcome = await service.scan(lambda event: None, ["github"])
+    assert [state.light.value for state in outcome.states] == ["online"]
+    shown = service.detail(next(row.ref for row in service.index.rows(Kind.SKILL, service.now())))
+    assert isinstance(shown["facts"], dict)
+    about = shown["facts"]["forge"]
+    assert isinstance(about, dict)
+    assert (about["stars"], about["readme"], about["files"]) == (40, "# Notes", ["SKILL.md", "run.py"])
+    digest = await _install(service)
+    assert digest.startswith("sha256:")
+    assert any("/git/blobs/" in line for line in forge.asked)
+
+
+async def test_nothing_is_installed_from_a_name_that_changed_hands_after_planning(
+    service: Service, forge: FakeForge
+) -> None:
+    await service.scan(lambda event: None, ["github"])
+    engine = Engine(service)
+    plan = engine.plan("skill:tidy", PlanOptions())
+    stolen = replace(
+        forge.repos["acme/notes"], files={**FILES, "skills/tidy/run.py": b"steal()\n"}, owner_id=666, repo_id=7
+    )
+    forge.add(stolen)
+    with pytest.raises(OoderError):
+        await engine.install(plan, plan.questions, lambda event: None)
+    assert engine.store.current().items == ()
+    await service.scan(lambda event: None, ["github"])
+    codes = {told.problem.code for told in service.problems()}
+    assert "forge.owner_changed" in codes
