@@ -122,31 +122,31 @@ class Networks:
 
 def encode_contacts(contacts: Iterable[Contact]) -> tuple[bytes, bytes]:
     """Compact form: (IPv4, IPv6), each entry key, address, port."""
-    v4, v6 = bytearray(), bytearray()
-    for each in contacts:
-        port = each.port.to_bytes(2, "big")
-        if ":" in each.ip:
-            v6 += each.key + ipaddress.IPv6Address(each.ip.partition("%")[0]).packed + port
-        else:
-            v4 += each.key + _packed_v4(each.ip) + port
-    return bytes(v4), bytes(v6)
+    entries = [each.key + _packed(each.ip) + each.port.to_bytes(2, "big") for each in contacts]
+    return (
+        b"".join([each for each in entries if len(each) == _V4]),
+        b"".join([each for each in entries if len(each) == _V6]),
+    )
 
 
 def decode_contacts(v4: bytes, v6: bytes, teller: str, limit: int) -> list[Contact]:
     """Contacts that may be asked, told by somebody at address `teller`. Raises ValueError for wrong lengths."""
     if len(v4) % _V4 or len(v6) % _V6 or len(v4) // _V4 + len(v6) // _V6 > limit:
         raise ValueError("contacts")
-    found = []
     least = reach(teller)
-    for at in range(0, len(v4), _V4):
-        ip = "%d.%d.%d.%d" % tuple(v4[at + 32 : at + 36])  # noqa: UP031 - four times faster than joining
-        found.append((v4[at : at + 32], ip, v4[at + 36] << 8 | v4[at + 37]))
-    for at in range(0, len(v6), _V6):
-        ip = str(ipaddress.IPv6Address(v6[at + 32 : at + 48]))
-        found.append((v6[at : at + 32], ip, v6[at + 48] << 8 | v6[at + 49]))
-    return [contact(key, ip, port) for key, ip, port in found if port and least <= reach(ip) < UNUSABLE]
+    told = [_decoded(v4[at : at + _V4]) for at in range(0, len(v4), _V4)]
+    told += [_decoded(v6[at : at + _V6]) for at in range(0, len(v6), _V6)]
+    return [each for each, public in told if each.port and least <= public < UNUSABLE]
+
+
+@lru_cache(maxsize=8_192)
+def _decoded(entry: bytes) -> tuple[Contact, int]:
+    """One entry, and the reach of its address. The same few hundred are told over and over."""
+    address, port = entry[KEY_BYTES:-2], int.from_bytes(entry[-2:], "big")
+    ip = str(ipaddress.IPv4Address(address) if len(address) == 4 else ipaddress.IPv6Address(address))
+    return contact(entry[:KEY_BYTES], ip, port), reach(ip)
 
 
 @lru_cache(maxsize=16_384)
-def _packed_v4(ip: str) -> bytes:
-    return ipaddress.IPv4Address(ip).packed
+def _packed(ip: str) -> bytes:
+    return ipaddress.ip_address(ip.partition("%")[0]).packed

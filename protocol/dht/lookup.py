@@ -15,9 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import attrgetter
 
 from protocol import limits
 from protocol.dht.contacts import Contact
+
+
+_by_distance = attrgetter("distance")
 
 
 class Was(IntEnum):
@@ -62,7 +66,6 @@ class Lookup:
         self.target, self._own, self._width, self.alpha = target, own, width, alpha
         self._network_of = network_of
         self._paths: list[list[Candidate]] = [[] for _ in range(paths)]
-        self._known: dict[tuple[int, str, int], Candidate] = {}
         self._addresses: set[tuple[str, int]] = set()
         self._networks: Counter[str] = Counter()
         self._flying = [0] * paths
@@ -98,7 +101,7 @@ class Lookup:
         if candidate.was is Was.ASKED:
             self._flying[candidate.path] -= 1
         if candidate.was is Was.FAILED:
-            insort(self._paths[candidate.path], candidate)  # given up too early
+            insort(self._paths[candidate.path], candidate, key=_by_distance)  # given up too early
         if candidate.was is not Was.ANSWERED:
             candidate.was = Was.ANSWERED
             self.answered.append(candidate)
@@ -154,15 +157,14 @@ class Lookup:
         return None
 
     def _add(self, contact: Contact, path: int, hops: int) -> None:
-        name = (contact.id, contact.ip, contact.port)
         address = (contact.ip, contact.port)
-        if contact.id == self._own or name in self._known or address in self._addresses:
+        if address in self._addresses or contact.id == self._own:
             return
         network = self._network_of(contact.ip)
         if network:
             if self._networks[network] >= limits.DHT_LOOKUP_NETWORK:
                 return
             self._networks[network] += 1
-        candidate = self._known[name] = Candidate(contact, contact.id ^ self.target, path, hops)
+        candidate = Candidate(contact, contact.id ^ self.target, path, hops)
         self._addresses.add(address)
-        insort(self._paths[path], candidate)
+        insort(self._paths[path], candidate, key=_by_distance)

@@ -216,10 +216,11 @@ class DhtNode:
     def trusted(self, told: Iterable[Contact]) -> list[Contact]:
         """Contacts worth asking: not ourselves, not silent lately, and at the address we have proof of when there is one."""
         found = []
+        own, dead, known = self.own.id, self._dead, self.table.known
         for each in told:
-            if each.id == self.own.id or self._dead.get((each.ip, each.port), 0.0) > self.now:
+            if each.id == own or (dead and dead.get((each.ip, each.port), 0.0) > self.now):
                 continue
-            entry = self.table.known(each.id)
+            entry = known(each.id)
             found.append(entry.contact if entry is not None else each)
         return found
 

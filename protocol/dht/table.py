@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from protocol import limits
 from protocol.dht.contacts import ID_BITS, Contact, Networks
+
+
+_distance = itemgetter(0)
 
 
 @dataclass(slots=True)
@@ -33,19 +36,18 @@ class Table:
         self._buckets: defaultdict[int, dict[int, Entry]] = defaultdict(dict)  # by leading bits shared with us
         self._waiting: defaultdict[int, OrderedDict[int, Contact]] = defaultdict(OrderedDict)
         self._by_network: Counter[str] = Counter()
-        self._count = 0
+        self._entries: dict[int, Entry] = {}  # all of them, by id
         self._deepest = 0  # no bucket beyond this index ever had a contact
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
-        for bucket in self._buckets.values():
-            yield from bucket.values()
+        return iter(self._entries.values())
 
     def known(self, node: int) -> Entry | None:
         """The entry of an id."""
-        return self._bucket(node).get(node) if node != self.own else None
+        return self._entries.get(node)
 
     def wants(self, contact: Contact) -> bool:
         """Whether a contact that is not here would be taken if it proved itself."""
@@ -69,16 +71,15 @@ class Table:
         if len(bucket) >= self._k or not self._network_allows(bucket, contact):
             self.wait(contact)
             return False
-        bucket[contact.id] = Entry(contact, now)
+        bucket[contact.id] = self._entries[contact.id] = Entry(contact, now)
         self._deepest = max(self._deepest, self._index(contact.id))
         self._waiting[self._index(contact.id)].pop(contact.id, None)
         self._count_network(contact, 1)
-        self._count += 1
         return True
 
     def wait(self, contact: Contact) -> None:
         """Remember a contact for the day a place gets free."""
-        if contact.id == self.own or contact.id in self._bucket(contact.id):
+        if contact.id == self.own or contact.id in self._entries:
             return
         waiting = self._waiting[self._index(contact.id)]
         waiting.pop(contact.id, None)
@@ -101,24 +102,25 @@ class Table:
         entry.failures += 1
         if entry.failures < limits.DHT_FAILURES:
             return None
-        del self._bucket(contact.id)[contact.id]
+        del self._bucket(contact.id)[contact.id], self._entries[contact.id]
         self._count_network(contact, -1)
-        self._count -= 1
         waiting = self._waiting[self._index(contact.id)]
         return waiting.popitem()[1] if waiting else None
 
     def closest(self, target: int, count: int) -> list[Contact]:
         """The `count` contacts nearest to `target`, nearest first."""
-        found: list[Entry] = []
+        found: list[Contact] = []
         at = ID_BITS - (target ^ self.own).bit_length()
         buckets = self._buckets
         for group in self._order(at):
-            entries = [entry for index in group if index in buckets for entry in buckets[index].values()]
-            entries.sort(key=lambda entry: entry.contact.id ^ target)
-            found += entries
+            near = [
+                (node ^ target, entry) for index in group if index in buckets for node, entry in buckets[index].items()
+            ]
+            near.sort(key=_distance)
+            found += [entry.contact for _, entry in near]
             if len(found) >= count:
                 break
-        return [entry.contact for entry in found[:count]]
+        return found[:count]
 
     def nearer_than_us(self, target: int) -> int:
         """How many contacts are nearer to `target` than we are: the whole bucket it falls into, and some of those nearer to us."""
@@ -131,7 +133,7 @@ class Table:
 
     def stalest(self, before: float) -> Entry | None:
         """The contact not heard for longest, if not since `before`."""
-        oldest = min(self, key=attrgetter("seen"), default=None)
+        oldest = min(self._entries.values(), key=attrgetter("seen"), default=None)
         return oldest if oldest is not None and oldest.seen < before else None
 
     def thin(self) -> list[int]:
