@@ -51,9 +51,17 @@ async def _nobody_asks(port: int) -> None:
 
 class HomeDht:
     """The port of the source `dht_kademlia`. `offers` is called in a thread;
-    `on_port` is told the port of the full node, 0 when it ends."""
+    `on_port` is told the port of the full node, 0 when it ends; `pace` are seconds between looks at what is shared."""
 
-    def __init__(self, paths: Paths, clock: Clock, random: Random, within: Within = contextlib.nullcontext) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        clock: Clock,
+        random: Random,
+        within: Within = contextlib.nullcontext,
+        pace: float | None = None,
+    ) -> None:
+        self.pace = pace
         self._paths, self._clock, self._random, self._within = paths, clock, random, within
         self._full: LiveNode | None = None
         self.offers = _NOTHING
@@ -172,7 +180,7 @@ class LiveNode:
                 await self._publish()
             except OoderError as error:
                 self._trouble(error.code, error)
-            await asyncio.sleep(WATCH_EVERY * self._random.uniform(0.9, 1.1))
+            await asyncio.sleep((self._home.pace or WATCH_EVERY) * self._random.uniform(0.9, 1.1))
             if self._state is not None:
                 await self._save(self.machine, self._state)
 

@@ -20,7 +20,6 @@ from operator import attrgetter
 from protocol import limits
 from protocol.dht.contacts import Contact
 
-
 _by_distance = attrgetter("distance")
 
 

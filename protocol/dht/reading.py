@@ -21,15 +21,18 @@ from protocol.dht.lookup import Candidate, Lookup, Was
 from protocol.dht.messages import CONTACTS, MORE, VALUES, Answer, Found, Place, Pull, Put
 from protocol.dht.node import DhtNode
 from protocol.dht.record import SignedPointer, key_at, short_hash
-from protocol.dht.tasks import Later, together
+from protocol.dht.tasks import Later, pool
 from protocol.refs import Kind
 
 _AGREE = 2  # holders that name the same records end a quick reading
 _HEDGED = 4  # questions in flight of a quick reading until it found a holder: two of four are there when 40 % are dead
 _PATIENCE = 3  # soft timeouts until a silent node, asked twice, is not waited for even where few answered
-_PULLED = 4  # records asked for in one question; as many as fit into an answer
+_PULLED = 6  # records asked for in one question; those that do not fit into the answer are asked for again
+_WRITTEN_BACK = 4  # records that fit one datagram
 _PULLS_EACH = 2  # pulls under way to one node
-_WALKS = 8  # index nodes looked at together
+_PULLS = 6  # pulls under way of one reading
+_WALKS = 12  # index nodes looked at together: with their pulls, fewer answers than a socket's buffer holds
+_NEAR = 8  # of so many nearest contacts the least asked begin the looks of a listing
 
 Tell = Callable[[RecordFound], None]
 
@@ -77,20 +80,18 @@ class Search:
         careful: bool = False,
         width: int = limits.DHT_K,
         tell: Tell = lambda found: None,
+        asked: Counter[Contact] | None = None,
     ) -> None:
         self._node, self._key, self._place, self._careful, self._tell = node, key, place, careful, tell
         self._values = place is not None
         target = int.from_bytes(key, "big")
         paths = limits.DHT_PATHS if careful else 1
-        self.lookup = Lookup(
-            target,
-            seeds(node, target, max(width, paths * limits.DHT_ALPHA)),
-            node.networks.of,
-            own=node.own.id,
-            width=width,
-            paths=paths,
-            alpha=limits.DHT_ALPHA if careful or place is None else _HEDGED,
-        )
+        near = seeds(node, target, max(width, paths * limits.DHT_ALPHA))
+        alpha = limits.DHT_ALPHA if careful or place is None else _HEDGED
+        self._asked: Counter[Contact] = Counter() if asked is None else asked
+        if asked is not None and not careful:
+            near, alpha = sorted(near[:_NEAR], key=self._asked.__getitem__)[:_HEDGED], _AGREE
+        self.lookup = Lookup(target, near, node.networks.of, own=node.own.id, width=width, paths=paths, alpha=alpha)
         self.reading = KeyReading(key)
         self.done: Later[KeyReading] = Later()
         self._began = node.now
@@ -119,6 +120,7 @@ class Search:
         node = self._node
         settled = self._settled()
         for candidate in self.lookup.next_questions():
+            self._asked[candidate.contact] += 1
             node.tell(
                 Asked(self._number, self.lookup.target, candidate.contact, candidate.path, candidate.hops, node.now)
             )
@@ -203,13 +205,13 @@ class Search:
     def _pull_missing(self) -> bool:
         """Ask for what is listed and not here; whether anything is still under way."""
         holders = {whom for names in self._listed.values() for whom in names}
-        for whom in sorted(holders, key=lambda each: (self._loads[each], each.id ^ self._number)):
+        for whom in sorted(holders, key=lambda each: (self._asked[each], each.id ^ self._number)):
             self._pull(whom)
         return bool(self._pulling)
 
     def _pull(self, whom: Contact) -> None:
         node = self._node
-        while self._loads[whom] < _PULLS_EACH:
+        while self._loads[whom] < _PULLS_EACH and self._loads.total() < _PULLS:
             names = [
                 name
                 for name, holders in self._listed.items()
@@ -218,6 +220,7 @@ class Search:
             if not names:
                 return
             self._loads[whom] += 1
+            self._asked[whom] += 1
             for name in names:
                 self._pulling[name] = whom
             question = Pull(node.seal.public, self._key, node.token_for(whom), tuple(names))
@@ -262,14 +265,24 @@ async def find_nodes(node: DhtNode, key: bytes, *, width: int = limits.DHT_K, ca
 
 
 async def get(
-    node: DhtNode, key: bytes, place: Place, *, careful: bool = False, tell: Tell = lambda found: None
+    node: DhtNode,
+    key: bytes,
+    place: Place,
+    *,
+    careful: bool = False,
+    tell: Tell = lambda found: None,
+    asked: Counter[Contact] | None = None,
 ) -> KeyReading:
-    """The records under a key that belong to `place`; they are written back to the nearest node that had nothing."""
-    search = Search(node, key, place=place, careful=careful, tell=tell)
+    """The records under a key that belong to `place`; they are written back to the nearest node that had nothing. `asked` counts
+    the questions of a whole listing, which so are spread over many nodes."""
+    search = Search(node, key, place=place, careful=careful, tell=tell, asked=asked)
     reading = await search.go()
+    if asked is not None and reading.answered < _AGREE:  # who it began with is not there any more
+        search = Search(node, key, place=place, careful=careful, tell=tell)
+        reading = await search.go()
     missing = search.nearest_without()
     if missing is not None and reading.records and node.token_for(missing):
-        items = tuple((key, place, signed.raw) for signed in list(reading.records.values())[:_PULLED])
+        items = tuple((key, place, signed.raw) for signed in list(reading.records.values())[:_WRITTEN_BACK])
         node.ask(missing, Put(node.seal.public, node.token_for(missing), items), lambda answer: None)
     return reading
 
@@ -295,7 +308,7 @@ async def listing(
 ) -> Listing:
     """Walk the index of a word. Records stream to `tell`, each name and publisher once per improvement."""
     walk, found = Walk(kind, word), Listing()
-    merged = KeyReading(b"")
+    merged, asked = KeyReading(b""), Counter[Contact]()
 
     def heard(record: RecordFound) -> None:
         signed = record.signed
@@ -304,22 +317,15 @@ async def listing(
 
     async def look(path: str) -> None:
         place = Place(word, len(path))
-        reading = await get(node, walk.key(path), place, careful=careful, tell=heard)
+        reading = await get(node, walk.key(path), place, careful=careful, tell=heard, asked=asked)
         found.asked += reading.asked
         for signed in reading.records.values():
             if signed.pointer.gone:
                 merged.take(signed)  # a tombstone here silences an older record elsewhere
         if reading.overflowed and len(reading.records) >= limits.DHT_KEY_NETWORK and len(merged.records) < most:
             walk.overflowed(path)
-            await level()
 
-    async def level() -> None:
-        paths = []
-        while (path := walk.next_path()) is not None:
-            paths.append(path)
-        await together([look(path) for path in paths], _WALKS)
-
-    await level()
+    await pool(walk.next_path, look, _WALKS)
     found.records, found.visited = merged.records, walk.visited
     found.complete = walk.visited < walk.most and len(merged.records) < most
     return found

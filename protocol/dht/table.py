@@ -15,7 +15,6 @@ from operator import attrgetter, itemgetter
 from protocol import limits
 from protocol.dht.contacts import ID_BITS, Contact, Networks
 
-
 _distance = itemgetter(0)
 
 

@@ -92,6 +92,34 @@ async def together(works: Iterable[Coroutine[Later[Any], None, T]], most: int = 
     return results  # type: ignore[return-value]
 
 
+async def pool(
+    next_one: Callable[[], T | None], work: Callable[[T], Coroutine[Later[Any], None, None]], most: int
+) -> None:
+    """Work on everything `next_one` gives, at most `most` at once, until it gives None and all work is done; work may make more."""
+    done: Later[bool] = Later()
+    running, filling = 0, False
+
+    def finished(_: None) -> None:
+        nonlocal running
+        running -= 1
+        fill()
+
+    def fill() -> None:
+        nonlocal running, filling
+        if filling:
+            return  # what ended at once is followed by the loop below, not by a call deeper down
+        filling = True
+        while running < most and (one := next_one()) is not None:
+            running += 1
+            start(work(one)).when(finished)
+        filling = False
+        if not running:
+            done.set(True)
+
+    fill()
+    await done
+
+
 class Timer:
     """Something due at a loop time, unless it is cancelled."""
 
