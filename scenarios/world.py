@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -134,6 +135,12 @@ class World:
         )
         log.close()
 
+    def signal_all(self, names: Sequence[str], number: signal.Signals) -> None:
+        """The same signal to many at once."""
+        for name in names:
+            self._running[name].send_signal(number)
+        self.note(f"{len(names)} nodes: {number.name}")
+
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to the node of a machine."""
         self._running[name].send_signal(number)
@@ -145,12 +152,17 @@ class World:
 
     def ooder(self, name: str, *arguments: str, accept: Sequence[int] = (0,)) -> Any:
         """Run a command on a machine; the JSON it prints. Raises Failed for another exit code."""
-        command = self.lab.argv(name, [sys.executable, "-m", "node", "--json", *arguments])
+        return self.ask(name, "node", "--json", *arguments, accept=accept)
+
+    def ask(self, name: str, module: str, *arguments: str, accept: Sequence[int] = (0,)) -> Any:
+        """Run `python -m module` on a machine; the JSON of its last line. Raises Failed for another exit code."""
+        command = self.lab.argv(name, [sys.executable, "-m", module, *arguments])
         done = subprocess.run(
             command, env=self._environment(name), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
         )
         if done.returncode not in accept:
-            raise Failed(f"{name}: ooder {' '.join(arguments)} left with {done.returncode}: {done.stdout}{done.stderr}")
+            said = f"{module} {' '.join(arguments)} left with {done.returncode}: {done.stdout}{done.stderr}"
+            raise Failed(f"{name}: {said}")
         return json.loads((done.stdout.strip().splitlines() or ["{}"])[-1])
 
     def _environment(self, name: str) -> Mapping[str, str]:
@@ -159,6 +171,20 @@ class World:
         return {**silent, "OODER_HOME": home, "HOME": home, "PYTHONUNBUFFERED": "1", "OODER_LANG": "en"}
 
     # --- Seeing -----------------------------------------------------------------------------------------------------
+    def said(self, name: str) -> list[dict[str, Any]]:
+        """What the program of a machine said so far: the lines of its log that are JSON objects with an `event`."""
+        found = []
+        log = self._folder / f"{name}.log"
+        for line in log.read_text("utf-8", "replace").splitlines() if log.exists() else ():
+            if line.startswith('{"'):
+                with suppress(ValueError):
+                    found.append(json.loads(line))
+        return found
+
+    def last(self, name: str, event: str) -> dict[str, Any]:
+        """The last time it said so; empty when it never did."""
+        return next((line for line in reversed(self.said(name)) if line.get("event") == event), {})
+
     def peers(self, name: str) -> list[dict[str, Any]]:
         """Peers as a running node sees them; nobody while it does not answer."""
         try:

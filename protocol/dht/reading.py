@@ -32,6 +32,9 @@ _WRITTEN_BACK = 4  # records that fit one datagram
 _PULLS_EACH = 2  # pulls under way to one node
 _PULLS = 6  # pulls under way of one reading
 _WALKS = 12  # index nodes looked at together: with their pulls, fewer answers than a socket's buffer holds
+_ALMOST_FULL = (
+    limits.DHT_KEY_RECORDS * 7 // 8
+)  # records of an index node below which there may be more, whoever says so
 _NEAR = 8  # of so many nearest contacts the least asked begin the looks of a listing
 
 Tell = Callable[[RecordFound], None]
@@ -50,6 +53,7 @@ class KeyReading:
     hops: int = 0
     equivocations: int = 0
     refused: int = 0  # records that were no records
+    unread: int = 0  # records that somebody named and nobody gave
 
     @property
     def live(self) -> list[SignedPointer]:
@@ -242,6 +246,7 @@ class Search:
         node, lookup, reading = self._node, self.lookup, self.reading
         lookup.stop()
         reading.asked, reading.answered, reading.hops = lookup.asked, len(lookup.answered), lookup.hops
+        reading.unread = len(self._listed)
         seconds = node.now - self._began
         node.tell(Ended(self._number, lookup.target, lookup.asked, len(lookup.answered), lookup.hops, seconds))
         self.done.set(reading)
@@ -319,10 +324,19 @@ async def listing(
         place = Place(word, len(path))
         reading = await get(node, walk.key(path), place, careful=careful, tell=heard, asked=asked)
         found.asked += reading.asked
+        if reading.unread:  # once more, of others
+            again = await get(node, walk.key(path), place, careful=careful, tell=heard, asked=asked)
+            found.asked += again.asked
+            for signed in reading.records.values():
+                again.take(signed)
+            again.overflowed |= reading.overflowed
+            reading = again
         for signed in reading.records.values():
             if signed.pointer.gone:
                 merged.take(signed)  # a tombstone here silences an older record elsewhere
-        if reading.overflowed and len(reading.records) >= limits.DHT_KEY_NETWORK and len(merged.records) < most:
+        count = len(reading.records)
+        more = reading.overflowed and count >= limits.DHT_KEY_NETWORK
+        if (more or count >= _ALMOST_FULL) and len(merged.records) < most:
             walk.overflowed(path)
 
     await pool(walk.next_path, look, _WALKS)

@@ -22,6 +22,7 @@ from protocol.dht.tasks import Later, together
 _HEAD = 21 + 12 + 34 + 10 + 6
 _KEYS_AT_ONCE = 8  # regions looked up together
 _JOIN_TRIES = 3
+_SENDERS = 16  # nodes written to at once
 _LEVEL = 64 * 4  # records that go down one word's index together
 
 Item = tuple[bytes, Place, bytes]
@@ -117,16 +118,31 @@ def _covering(regions: dict[bytes, Region], name: bytes, key: int) -> list[Conta
 
 
 async def _send(node: DhtNode, items: Sequence[Item], targets: dict[Contact, list[int]], report: PutReport) -> None:
-    await together([_send_to(node, items, contact, numbers, report) for contact, numbers in targets.items()], 16)
+    left = await _send_all(node, items, targets, report)
+    if left:
+        await _send_all(node, items, left, report)
 
 
-async def _send_to(node: DhtNode, items: Sequence[Item], whom: Contact, numbers: list[int], report: PutReport) -> None:
-    """Everything for one node, one datagram after the other; a node that is silent once is not tried again."""
+async def _send_all(
+    node: DhtNode, items: Sequence[Item], targets: dict[Contact, list[int]], report: PutReport
+) -> dict[Contact, list[int]]:
+    """Everything for everybody; what nodes that fell silent did not get."""
+    left = await together(
+        [_send_to(node, items, contact, numbers, report) for contact, numbers in targets.items()], _SENDERS
+    )
+    return {contact: numbers for contact, numbers in zip(targets, left, strict=True) if numbers}
+
+
+async def _send_to(
+    node: DhtNode, items: Sequence[Item], whom: Contact, numbers: list[int], report: PutReport
+) -> list[int]:
+    """Everything for one node, one datagram after the other; what is left when it falls silent."""
     if whom == node.own:
         for number in numbers:
             key, _, raw = items[number]
             report.statuses[number].append(_keep(node, key, raw))
-        return
+        return []
+    sent = 0
     for batch in _batches(items, numbers):
         token = node.token_for(whom)
         answer: Later[Answer | None] = Later()
@@ -134,9 +150,11 @@ async def _send_to(node: DhtNode, items: Sequence[Item], whom: Contact, numbers:
         node.ask(whom, Put(node.seal.public, token, tuple(items[number] for number in batch)), answer.set)
         stored = await answer
         if not isinstance(stored, Stored) or len(stored.statuses) != len(batch):
-            return
+            return numbers[sent:]
+        sent += len(batch)
         for number, status in zip(batch, stored.statuses, strict=True):
             report.statuses[number].append(status)
+    return []
 
 
 def _keep(node: DhtNode, key: bytes, raw: bytes) -> int:
