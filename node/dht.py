@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 REFRESH_EVERY = 900.0  # seconds
 WATCH_EVERY = 30.0  # seconds between looks at what is shared, whether anybody is left, and writing to disk
-RETRY_AFTER = 30.0  # seconds until somebody may be there
+RETRY_AFTER = 3.0  # seconds at first; the supervisor waits longer each time
 _VERIFIED_AT_ONCE = 100  # records of the last run checked before others get their turn
 _NO_ONE: Callable[[], Iterable[tuple[str, int]]] = lambda: ()  # noqa: E731
 _NOTHING: Callable[[], Iterable[Pointer]] = lambda: ()  # noqa: E731

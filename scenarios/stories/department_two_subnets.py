@@ -1,10 +1,12 @@
-"""Broadcast does not cross a router; unicast to a seed does, whenever the seed comes."""
+"""Broadcast does not cross a router; unicast to a seed does, whenever the seed comes; what nobody hears is found in the DHT."""
 
 from __future__ import annotations
 
 import signal
 
 from scenarios.world import Failed, World
+
+SKILL = "skill:skill-text-brief"
 
 
 def play(world: World) -> None:
@@ -21,3 +23,13 @@ def play(world: World) -> None:
     )
     if world.light("desk", "bench"):
         raise Failed("desk heard bench: broadcasts crossed the router")
+    world.until("bench finds in the DHT what desk shares", lambda: knows(world), 60.0)
+    digest = world.ooder("bench", "install", SKILL, "--plan")["items"][0]["digest"]
+    world.ooder("bench", "install", SKILL, "--yes", "--digest", digest)
+    world.note(f"bench installed {SKILL} from desk, which it never heard")
+
+
+def knows(world: World) -> bool:
+    """Whether bench has heard of what desk shares."""
+    world.ooder("bench", "scan", "--source", "dht_kademlia", accept=(0, 1, 4, 5))
+    return any(row["ref"] == SKILL for row in world.ooder("bench", "list", "--kind", "skill")["items"])
