@@ -36,6 +36,7 @@ def row_body(row: Row) -> dict[str, object]:
         "installable": row.installable,
         "conflicts": row.conflicts,
         "releases": row.releases,
+        "signals": dict(row.signals),
     }
 
 

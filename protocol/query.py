@@ -42,6 +42,16 @@ class Freshness(StrEnum):
     EXPIRED = "expired"
 
 
+class Order(StrEnum):
+    """What an answer shows first: what fits best, or what most people like, take, praise, or what was changed last."""
+
+    RELEVANCE = "relevance"
+    STARS = "stars"
+    DOWNLOADS = "downloads"
+    RATING = "rating"
+    UPDATED = "updated"
+
+
 class Scope(StrEnum):
     """The four presets of the guide."""
 
@@ -105,3 +115,4 @@ class Query:
     capability: str = ""  # only items that provide or require this capability id
     limit: int = 50
     offset: int = 0
+    order: Order = Order.RELEVANCE

@@ -34,6 +34,7 @@ class Row(Told):
     installable: bool
     conflicts: int
     releases: int
+    signals: dict[str, float] = Field(description="stars, downloads, rating, where a source counts them")
 
 
 class Rows(Told):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from node.cli.session import Session
 from node.registry import BADGES
 from node.service import Answer
 from protocol.errors import NotFoundError
-from protocol.query import Freshness, Query, Trust
+from protocol.query import Freshness, Order, Query, Trust
 from protocol.refs import KIND_OF_PREFIX, Kind, Ref, parse_ref
 
 FRESHNESS_MARKS = {Freshness.FRESH: "", Freshness.STALE: " ~", Freshness.EXPIRED: " †"}
@@ -49,6 +50,12 @@ def filter_options(command: Any) -> Any:
         click.option("--source", "sources", multiple=True, metavar="NAME", help="Only what this source has seen."),
         click.option("--category", default="", metavar="NAME"),
         click.option("--capability", default="", metavar="ID", help="Only what provides or needs this capability."),
+        click.option(
+            "--sort",
+            type=click.Choice([order.value for order in Order]),
+            default="relevance",
+            help="What comes first.",
+        ),
         click.option("-n", "--limit", type=click.IntRange(1, 1000), default=50, show_default=True),
         click.option("--offset", type=click.IntRange(0), default=0),
     )
@@ -95,6 +102,7 @@ def _answer(ctx: click.Context, text: str, filters: dict[str, Any]) -> None:
         capability=filters["capability"].removeprefix("cap:"),
         limit=filters["limit"],
         offset=filters["offset"],
+        order=Order(filters["sort"]),
     )
     answer = session.service.search(query)
     _print(session, answer, text)
@@ -114,7 +122,7 @@ def _print(session: Session, answer: Answer, text: str) -> None:
     for row in answer.rows:
         age = session.speaker.age(max(0.0, answer.now - row.seen_at)) + FRESHNESS_MARKS[row.freshness]
         badges = " ".join(BADGES.get(name, name) for name in row.sources)
-        flags = "⚠" if row.conflicts else ""
+        flags = " ".join(filter(None, ("⚠" if row.conflicts else "", _signals(row.signals))))
         rows.append(
             (
                 str(row.ref),
@@ -130,6 +138,24 @@ def _print(session: Session, answer: Answer, text: str) -> None:
     screen.table([say(head) for head in heads], rows)
     if answer.total_text != str(len(rows)):
         screen.talk(say("rows.more", shown=len(rows), total=answer.total_text))
+
+
+def _signals(signals: Mapping[str, float]) -> str:
+    """`★40 ↓1.2k`: stars or rating, downloads."""
+    marks = {"stars": "★", "rating": "☆", "downloads": "↓"}
+    return " ".join(marks[name] + _short(count) for name, count in signals.items())
+
+
+def _short(count: float) -> str:
+    """At most six characters.
+
+    >>> _short(40), _short(1234), _short(4.5)
+    ('40', '1.23k', '4.5')
+    """
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g}{unit}" if count < 100 * size else f"{count / size:.0f}{unit}"
+    return f"{count:.3g}"
 
 
 def say_offline(session: Session, offline: bool, newest: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from math import isfinite
 from typing import Any, NamedTuple
 
 from node.index import claims
@@ -27,6 +28,10 @@ class Shown(NamedTuple):
     seen_at: float
     expires_at: float
     home: int
+    stars: float
+    downloads: float
+    rating: float
+    updated: float
     version: str
     name: str
     category: str
@@ -46,9 +51,8 @@ class Shown(NamedTuple):
 
 COLUMNS = Shown._fields[:-2]
 _SAME_BUT_TIMES = tuple(i for i, name in enumerate(COLUMNS) if name not in ("seen_at", "expires_at", "home"))
-_CHANGED = tuple(
-    i for i, name in enumerate(COLUMNS) if name not in ("seen_at", "expires_at", "home", "sources", "facets")
-)
+_QUIET = ("seen_at", "expires_at", "home", "sources", "facets", "stars", "downloads", "rating", "updated")
+_CHANGED = tuple(i for i, name in enumerate(COLUMNS) if name not in _QUIET)
 _STAMP = COLUMNS.index("stamp")
 _FACETS = COLUMNS.index("facets")
 FACETS_OF_ROW = 1 + _FACETS  # in a stored row
@@ -80,6 +84,10 @@ def show(entry: Entry, sightings: Sequence[tuple[Sighting, int]]) -> Shown:
         seen_at=entry.seen_at,
         expires_at=entry.expires_at,
         home=_home(sightings),
+        stars=_most(entry, "stars"),
+        downloads=_most(entry, "downloads"),
+        rating=_most(entry, "rating"),
+        updated=_updated(item),
         version=claims.storable(item.version),
         name=claims.storable(item.name),
         category=claims.storable(item.category),
@@ -96,6 +104,19 @@ def show(entry: Entry, sightings: Sequence[tuple[Sighting, int]]) -> Shown:
         names_text=title,
         words_text=words,
     )
+
+
+def _most(entry: Entry, signal: str) -> float:
+    """The highest that the claims of what is shown say."""
+    said = (float(claim.sighting.signals.get(signal, 0.0)) for claim in entry.chosen.claims)
+    return max((value for value in said if isfinite(value)), default=0.0)
+
+
+def _updated(item: Item) -> float:
+    """When the forge says that it was last changed, wall seconds."""
+    about = item.facts.get("forge")
+    value = about.get("updated") if isinstance(about, Mapping) else None
+    return float(value) if isinstance(value, int | float) and isfinite(value) else 0.0
 
 
 def _text(item: Item) -> str:

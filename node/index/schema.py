@@ -71,7 +71,13 @@ CREATE VIRTUAL TABLE words USING {_FULL_TEXT};
 """ + "".join(f"DELETE FROM {table};\n" for table in _SAID_AND_SHOWN)
 """Chinese words are asked for by pairs of characters (protocol.words); everything is read again, first from the cache tree."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _PAIRS)
+_COUNTS = "".join(
+    f"ALTER TABLE entries ADD COLUMN {name} REAL NOT NULL DEFAULT 0;\n"
+    for name in ("stars", "downloads", "rating", "updated")
+)
+"""What people and time say of an item, to sort by."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _PAIRS, _COUNTS)
 """Migration k leads from schema k to k + 1; never edited once released."""
 
 _READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}

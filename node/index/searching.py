@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from node.index.schema import BAND
 from protocol import limits
 from protocol.errors import OoderError
 from protocol.freshness import EXPIRED_AFTER, freshness
-from protocol.query import Freshness, Query, Trust
+from protocol.query import Freshness, Order, Query, Trust
 from protocol.refs import Kind, Ref, parse_ref
 from protocol.words import Words, fold, read_words
 
@@ -47,6 +47,7 @@ class Row:
     installable: bool
     conflicts: int
     releases: int
+    signals: Mapping[str, float] = field(default_factory=dict)  # stars, downloads, rating; only those that are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Page:
 
 _SHOWN = (
     "e.kind, e.id, c.version, c.name, c.description, c.category, e.trust, e.seen_at, e.expires_at, c.sources, c.principal,"
-    " c.digest, c.status, c.installable, c.conflicts, c.releases"
+    " c.digest, c.status, c.installable, c.conflicts, c.releases, e.stars, e.downloads, e.rating"
 )
 _TRUST = {trust.rank: trust for trust in Trust}
 
@@ -75,6 +76,8 @@ def search(db: sqlite3.Connection, query: Query, now: float) -> Page:
     if words.nothing:
         return Page()
     plan = _Plan(query, words, asked, now)
+    if query.order is not Order.RELEVANCE:
+        return _sorted(db, plan, query.order)
     if words.match or words.globs or asked or plan.by_facet:
         return _ranked(db, plan)
     return _listed(db, plan)
@@ -149,7 +152,7 @@ class _Plan:
 
     def candidates(self, table: str) -> str:
         """A statement that gives the n of at most `counted` matches, most trusted first."""
-        globs = [f"e.key GLOB :{key}" for key in self._globs()]
+        globs = [f"e.key GLOB :{key}" for key in self.globs()]
         if self.asked:
             return f"SELECT e.n FROM entries e WHERE {self.conditions('e.key = :asked')} LIMIT :counted"
         if self.words.match:
@@ -166,7 +169,8 @@ class _Plan:
             )
         return f"SELECT e.n FROM entries e WHERE {self.conditions(*globs)} LIMIT :counted"
 
-    def _globs(self) -> list[str]:
+    def globs(self) -> list[str]:
+        """The names of the values that keys must look like."""
         values = {f"glob{number}": glob for number, glob in enumerate(self.words.globs)}
         self.values.update(values)
         return list(values)
@@ -210,6 +214,24 @@ def _ranked(db: sqlite3.Connection, plan: _Plan) -> Page:
     return Page(_fetch(db, plan, chosen, "place"), total, more=total == limits.MATCHES_COUNTED)
 
 
+def _sorted(db: sqlite3.Connection, plan: _Plan, by: Order) -> Page:
+    """Everything that matches, the most of `by` first: all of it is looked at."""
+    plan.values |= {"match": plan.words.match, "asked": fold(plan.asked)}
+    tests = [f"e.key GLOB :{key}" for key in plan.globs()]
+    if plan.asked:
+        tests.append("e.key = :asked")
+    if plan.words.match:
+        tests.append("e.n IN (SELECT rowid FROM words WHERE words MATCH :match)")
+    if plan.by_facet:
+        tests.append(f"e.n IN ({plan.by_facet.partition(' ORDER ')[0]})")
+    where, order = plan.conditions(*tests), f"e.{by.value} DESC, e.trust DESC, e.key, e.kind"
+    rows = _fetch(
+        db, plan, f"SELECT e.n FROM entries e WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset", order
+    )
+    total = int(db.execute(f"SELECT count(*) FROM entries e WHERE {where}", plan.values).fetchone()[0])
+    return Page(rows, total)
+
+
 def _listed(db: sqlite3.Connection, plan: _Plan) -> Page:
     """A list without words: walks an index, most trusted first, then by id."""
     where, order = plan.conditions(), "e.trust DESC, e.key, e.kind"
@@ -229,7 +251,7 @@ def _fetch(db: sqlite3.Connection, plan: _Plan, chosen: str, order: str) -> tupl
 
 def _row(row: tuple[Any, ...], now: float) -> Row:
     kind, id_, version, name, description, category, trust, seen_at, expires_at, sources, *rest = row
-    principal, digest, status, installable, conflicts, releases = rest[:6]
+    principal, digest, status, installable, conflicts, releases, *counts = rest
     return Row(
         ref=Ref(Kind(kind), id_),
         version=version,
@@ -247,6 +269,7 @@ def _row(row: tuple[Any, ...], now: float) -> Row:
         installable=bool(installable),
         conflicts=conflicts,
         releases=releases,
+        signals={name: count for name, count in zip(("stars", "downloads", "rating"), counts, strict=True) if count},
     )
 
 

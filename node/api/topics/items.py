@@ -10,7 +10,7 @@ from node.api import schemas
 from node.api.route import Asked, Call, Route
 from node.scopes import sources_of
 from protocol import limits
-from protocol.query import Freshness, Query, Scope, Trust
+from protocol.query import Freshness, Order, Query, Scope, Trust
 from protocol.refs import Kind, parse_ref
 
 
@@ -25,6 +25,7 @@ class Search(Asked):
     scope: Scope | None = Field(default=None, description="seen by one of the sources of this scope")
     category: str = Field(default="", max_length=limits.NAME_CHARS)
     capability: str = Field(default="", max_length=limits.ID_CHARS, description="provides or needs this capability")
+    sort: Order = Field(default=Order.RELEVANCE, description="what comes first")
     limit: int = Field(default=50, ge=1, le=limits.PAGE_ROWS)
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
@@ -49,6 +50,7 @@ async def search(call: Call) -> dict[str, Any]:
         asked.capability,
         asked.limit,
         asked.offset,
+        asked.sort,
     )
     answer = await call.desk.read(lambda: service.search(query))
     end = asked.offset + len(answer.rows)

@@ -14,6 +14,7 @@ from node.install.planning import PlanOptions
 from node.paths import Paths
 from node.service import Service
 from protocol.errors import OoderError
+from protocol.query import Order, Query
 from protocol.refs import Kind
 from tests.fakes.fake_forge import FakeForge
 from tests.fakes.forge_documents import MadeRepo
@@ -83,3 +84,28 @@ async def test_nothing_is_installed_from_a_name_that_changed_hands_after_plannin
     await service.scan(lambda event: None, ["github"])
     codes = {told.problem.code for told in service.problems()}
     assert "forge.owner_changed" in codes
+
+
+async def test_what_most_people_like_comes_first(service: Service, forge: FakeForge) -> None:
+    for number, stars in enumerate((5, 900, 70)):
+        name = f"liked-{number}"
+        files = {f"skills/{name}/skill.yaml": f"id: {name}\nname: {name}\nversion: 1.0.0\ncategory: notes\n".encode()}
+        forge.add(
+            MadeRepo(
+                f"acme/{name}", files, stars=stars, repo_id=100 + number, pushed=f"2026-0{number + 1}-01T00:00:00Z"
+            )
+        )
+    section = service.config.sources["github"]
+    servers = [section.servers[0].model_copy(update={"owners": ("acme",)})]  # type: ignore[attr-defined]
+    service.config.__dict__["sources"] = {"github": section.model_copy(update={"servers": tuple(servers)})}
+    await service.scan(lambda event: None, ["github"])
+
+    def found(query: Query) -> list[str]:
+        return [row.ref.id for row in service.search(query).rows]
+
+    assert found(Query(order=Order.STARS)) == ["liked-1", "liked-2", "tidy", "liked-0"]
+    assert found(Query("liked", order=Order.STARS)) == ["liked-1", "liked-2", "liked-0"]
+    assert found(Query("liked*", order=Order.UPDATED)) == ["liked-2", "liked-1", "liked-0"]
+    assert found(Query(category="notes", sources=frozenset({"github"}), order=Order.STARS, limit=1)) == ["liked-1"]
+    assert found(Query("skill:liked-0", order=Order.STARS)) == ["liked-0"]
+    assert service.search(Query("liked", order=Order.STARS)).rows[0].signals == {"stars": 900.0}
