@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from math import ceil
 
 
 class Bucket:
@@ -51,6 +52,17 @@ class KeyedBuckets:
         """Whether a token could be taken; no key is remembered for asking."""
         bucket = self._buckets.get(key)
         return bucket is None or bucket.level(now) >= 1.0
+
+    def left(self, key: Hashable, now: float) -> tuple[int, int]:
+        """Whole tokens that are there, and seconds until the bucket is full again; no key is remembered for asking."""
+        bucket = self._buckets.get(key)
+        level = self._burst if bucket is None else bucket.level(now)
+        return int(level), ceil((self._burst - level) / self._rate)
+
+    @property
+    def burst(self) -> int:
+        """What a full bucket holds."""
+        return int(self._burst)
 
     def _bucket(self, key: Hashable, now: float) -> Bucket:
         bucket = self._buckets.get(key)

@@ -50,7 +50,7 @@ def read_body(route: Route, data: bytes) -> BaseModel | None:
             raise UsageError("api.bad_request", name="body", reason="this takes no body")
         return None
     try:
-        return route.body.model_validate_json(data)
+        return route.body.model_validate_json(data, strict=True)
     except ValidationError as error:
         raise invalid(error, "body") from None
 

@@ -46,14 +46,14 @@ class Guard:
         self.names = frozenset(name.lower() for name in names)
         self.origins = frozenset(f"{scheme}://{name}" for name in self.names)
         self._keys = keys
-        self._rates = KeyedBuckets(limits.API_RATE, limits.API_BURST, limits.API_CLIENTS)
+        self.rates = KeyedBuckets(limits.API_RATE, limits.API_BURST, limits.API_CLIENTS)
 
     def admit(self, head: Head, access: Access, now: float) -> None:
         """Pass, or raise what the caller is told. `now` is loop time."""
         self._check_host(head)
         self._check_origin(head)
         self._check_site(head)
-        if not self._rates.take(head.address, now):
+        if not self.rates.take(head.address, now):
             raise UnavailableError("api.too_fast", retry_after=1)
         if access is not Access.OPEN:
             self._check_key(head, access)

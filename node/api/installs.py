@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,7 +85,10 @@ class Installs:
         self._service, self._read = service, read
         self._plans: OrderedDict[str, Made] = OrderedDict()
         self._kept: OrderedDict[str, Job] = OrderedDict()
+        self._keys: dict[str, str] = {}
         self._queue: deque[Job] = deque()
+        self.results: Counter[str] = Counter()
+        """How installs ended."""
         self._wake = asyncio.Event()
         self._last = 0
 
@@ -113,11 +116,15 @@ class Installs:
         return found
 
     # --- Installs ----------------------------------------------------------------------------------------------------
-    def start(self, plan_id: str, agreed: Sequence[int], language: str, *, queue: bool = False) -> Job:
-        """Carry out a plan, or join the install that does already; `agreed` are numbers of its questions, from 0.
+    def start(self, plan_id: str, agreed: Sequence[int], language: str, *, queue: bool = False, key: str = "") -> Job:
+        """Carry out a plan, or join the install that does already; `agreed` are numbers of its questions, from 0, and `key` is
+        the caller's own: the same key is the same install.
 
         Raises NotFoundError `plan.unknown`, UsageError `api.bad_request`, UnavailableError `install.too_many_jobs`.
         """
+        again = self._keys.get(key, "")
+        if key and again in self._kept and self._kept[again].made.id == plan_id:
+            return self._kept[again]
         made = self.plan(plan_id)
         questions = made.plan.questions
         if any(number >= len(questions) for number in agreed):
@@ -132,8 +139,12 @@ class Installs:
         yes = tuple(questions[number] for number in sorted(set(agreed)))
         job = Job(str(self._last), made, yes, queue, language, self._service.now())
         self._kept[job.id] = job
+        if key:
+            self._keys[key] = job.id
         while len(self._kept) > limits.INSTALLS_KEPT:
-            del self._kept[next(one.id for one in self._kept.values() if one.over)]
+            gone = next(one.id for one in self._kept.values() if one.over)
+            del self._kept[gone]
+            self._keys = {name: number for name, number in self._keys.items() if number != gone}
         self._queue.append(job)
         self._wake.set()
         return job
@@ -171,6 +182,7 @@ class Installs:
             else:
                 await self._race(job)
         finally:
+            self.results[job.stage.value] += 1
             job.ended_at = self._service.now()
             job.ended.set()
 

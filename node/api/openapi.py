@@ -108,7 +108,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _success(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     content: dict[str, Any]
     if route.kind is Answer.TEXT:
-        content = {"text/plain": {"schema": {"type": "string"}}}
+        content = {kind: {"schema": {"type": "string"}} for kind in ("text/plain", "application/openmetrics-text")}
     elif route.kind is Answer.FILE:
         content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     else:

@@ -67,6 +67,21 @@ class SessionAnswer(dict[str, Any]):
     secret: str = ""
 
 
+class TextAnswer(str):
+    """A text with a media type of its own."""
+
+    media_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What else a request said: the session's secret, the caller's own key for this wish, and what it accepts."""
+
+    session: str = ""
+    key: str = ""
+    accept: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request, as a handler sees it: validated, without HTTP. `language` is "en" or "zh"."""
@@ -75,7 +90,7 @@ class Call:
     params: Any
     body: Any
     language: str
-    session: str = ""
+    said: Said = Said()
     request: Any = None
     """Of aiohttp, for routes of kind RAW only."""
 

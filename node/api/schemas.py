@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from node.api.route import Told
+from protocol import limits
 from protocol.query import Freshness, Scope, Trust
 from protocol.refs import Kind
+
+_ID = rf"[A-Za-z0-9]([A-Za-z0-9._-]{{0,{limits.ID_CHARS - 2}}}[A-Za-z0-9_-])?"
+_VERSION = rf"(@[0-9A-Za-z][0-9A-Za-z.+_-]{{0,{limits.VERSION_CHARS - 1}}})?"
+
+
+def _ref(prefix: str) -> Any:
+    """A ref as a parameter: the pattern describes it, `protocol.refs` reads it and says what is wrong."""
+    return Annotated[
+        str,
+        Field(
+            max_length=2 * limits.ID_CHARS,
+            description="kind:id",
+            json_schema_extra={"pattern": f"^{prefix}{_ID}{_VERSION}$"},
+        ),
+    ]
+
+
+TARGET = rf"^((scene|skill|cap|capability):{_ID}{_VERSION}|(/[^\x00-\x1f\x7f/]{{1,255}}){{1,3}})$"
+AnyRef = _ref("(scene|cap|capability|skill|agent):")
+SceneRef, CapRef, SkillRef = (_ref(f"({kind}:)?") for kind in ("scene", "cap", "skill"))
 
 Wall = Field(description="wall time, seconds since 1970; 0 = never")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
+import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
 from time import perf_counter
 from typing import Any, Protocol, cast
 
@@ -16,7 +19,7 @@ from node.api import problems
 from node.api.asking import read_body, read_params, write_answer
 from node.api.desk import Desk
 from node.api.guard import WRITES, Head, check_body
-from node.api.route import Access, Answer, Audience, Call, Route, SessionAnswer
+from node.api.route import Access, Answer, Audience, Call, Route, Said, SessionAnswer, TextAnswer
 from node.api.routes import routes_of
 from node.api.static import page_routes
 from node.api.streams import serve_events, serve_socket
@@ -45,6 +48,8 @@ HEADERS: Mapping[str, str] = {
 class Door(Protocol):
     """Decides from the head of a request; `node.api.guard.Guard` on the control plane."""
 
+    rates: KeyedBuckets
+
     def admit(self, head: Head, access: Access, now: float) -> None:
         """Pass, or raise an OoderError."""
 
@@ -53,11 +58,11 @@ class PeerDoor:
     """The peer plane asks for nothing but moderation: everything on it is public and read-only."""
 
     def __init__(self, rate: float = 50.0, burst: float = 200.0) -> None:
-        self._rates = KeyedBuckets(rate, burst, limits.API_CLIENTS)
+        self.rates = KeyedBuckets(rate, burst, limits.API_CLIENTS)
 
     def admit(self, head: Head, access: Access, now: float) -> None:
         """Pass, or raise UnavailableError `api.too_fast`."""
-        if not self._rates.take(head.address, now):
+        if not self.rates.take(head.address, now):
             raise UnavailableError("api.too_fast", retry_after=1)
         check_body(head)
 
@@ -73,9 +78,10 @@ class Plane:
         self._routes: dict[object, Route] = {}
         self._held: OrderedDict[object, tuple[float, bytes, str]] = OrderedDict()
         self.app = web.Application(middlewares=[self._around], client_max_size=limits.API_BODY_BYTES)
-        self.app.on_response_prepare.append(_dress)
+        self.app.on_response_prepare.append(self._dress)
         for route in routes_of(audience):
             self._add(route)
+        self._refuse_others(routes_of(audience))
         if audience is Audience.CONTROL:
             self.app.add_routes(page_routes())
         else:
@@ -90,6 +96,21 @@ class Plane:
         self.app.router.add_route(route.method, route.path, answer)
         if route.method == "GET" and route.kind in (Answer.JSON, Answer.TEXT, Answer.RAW):
             self.app.router.add_route("HEAD", route.path, answer)
+
+    def _refuse_others(self, routes: Sequence[Route]) -> None:
+        """A plain path answers for itself: `/installed/{ref}` is not asked about `/installed/verify`."""
+        methods: dict[str, set[str]] = {}
+        for route in routes:
+            if "{" not in route.path:
+                methods.setdefault(route.path, set()).update(
+                    {route.method} | ({"HEAD"} if route.method == "GET" else set())
+                )
+        for path, allowed in methods.items():
+
+            async def refuse(request: web.Request, allowed: frozenset[str] = frozenset(allowed)) -> web.StreamResponse:
+                raise web.HTTPMethodNotAllowed(request.method, sorted(allowed))
+
+            self.app.router.add_route("*", path, refuse)
 
     # --- Around every request ------------------------------------------------------------------------------------------
     @web.middleware
@@ -128,6 +149,16 @@ class Plane:
             route.takes if route else limits.API_BODY_BYTES,
         )
 
+    async def _dress(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        headers, rates = response.headers, self._door.rates
+        headers["X-Request-ID"] = _request_id(request)
+        left, full = rates.left(request.remote or "", asyncio.get_running_loop().time())
+        headers["RateLimit-Limit"], headers["RateLimit-Remaining"] = str(rates.burst), str(left)
+        headers["RateLimit-Reset"] = str(full)
+        for name, value in HEADERS.items():
+            if name != "Cache-Control" or name not in headers:
+                headers[name] = value
+
     # --- One route -------------------------------------------------------------------------------------------------------
     async def _answer(self, request: web.Request, route: Route) -> web.StreamResponse:
         params = read_params(route, request.match_info, request.query.items())
@@ -146,11 +177,14 @@ class Plane:
         async with self._slots:
             body = read_body(route, await _read(request))
             session = request.cookies.get(self._cookie, "") if self._cookie else ""
-            value = await route.handler(Call(self._desk, params, body, language, session))
+            headers = request.headers
+            said = Said(session, headers.get("Idempotency-Key", "")[:100], headers.get("Accept", ""))
+            value = await route.handler(Call(self._desk, params, body, language, said))
         if route.kind is Answer.FILE:
             return web.FileResponse(value, headers={"Content-Type": "application/octet-stream"})
         if route.kind is Answer.TEXT:
-            return web.Response(text=value)
+            kind = value.media_type if isinstance(value, TextAnswer) else "text/plain; charset=utf-8"
+            return web.Response(body=value.encode(), headers={"Content-Type": kind})
         data = write_answer(route, value)
         tag = _tag(data) if route.tagged or route.held else ""
         if route.held:
@@ -192,6 +226,17 @@ def _set_cookie(response: web.Response, name: str, value: Any) -> None:
 
 def _tag(data: bytes) -> str:
     return f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
+
+
+_numbers = count(1)
+_START = secrets.token_hex(4)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def _request_id(request: web.BaseRequest) -> str:
+    """What the caller calls its request, or a name of ours."""
+    given = request.headers.get("X-Request-ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else f"{_START}-{next(_numbers)}"
 
 
 def _language(request: web.Request) -> str:
@@ -244,9 +289,3 @@ def _refusal(request: web.Request, error: OoderError, allow: str = "") -> web.Re
     if request.body_exists and not request._read_bytes:  # a body nobody will read
         response.force_close()
     return response
-
-
-async def _dress(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    for name, value in HEADERS.items():
-        if name != "Cache-Control" or name not in response.headers:
-            response.headers[name] = value

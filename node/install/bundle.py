@@ -7,6 +7,7 @@ get into one; a bundle of which one byte was changed is refused as a whole befor
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import hashlib
 import io
@@ -177,6 +178,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except (FileNotFoundError, IsADirectoryError):
         raise NotFoundError("install.no_package", path=str(path)) from None
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ENOTDIR):
+            raise NotFoundError("install.no_package", path=str(path)[:200]) from None
         raise StorageError("store.failed", path=str(path), reason=error.strerror or "") from error
 
 

@@ -54,7 +54,7 @@ def settings_body(rows: Iterable[Wanted]) -> list[dict[str, Json]]:
 
 def installed_skill(store: Store, text: str) -> Item:
     """The manifest of an installed skill, by ref. Raises NotFoundError `install.not_installed`, DataError `ref.*`."""
-    ref = parse_ref(text)
+    ref = parse_ref(text if ":" in text else f"skill:{text}")
     found = [one for one in store.current().find(Kind.SKILL, ref.id) if one.digest and ref.version in ("", one.version)]
     if ref.kind is not Kind.SKILL or not found:
         raise NotFoundError("install.not_installed", ref=text)

@@ -13,7 +13,18 @@ import asyncio
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from node.events import Change
+from node.scene.host import host_scenes
+from protocol.errors import OoderError
+
+if TYPE_CHECKING:
+    from node.api.desk import Desk
+    from node.control import Method
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,12 +104,32 @@ async def _serve(home: Path, port: int) -> None:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     print("ready", flush=True)
     loop = asyncio.get_running_loop()
-    work = loop.create_task(desk.run())
+    work = loop.create_task(_work(desk))
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(f"http://127.0.0.1:{port}/#t={keys.make_link()}", flush=True)
     work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
     desk.hub.close()
     await runner.cleanup()
+
+
+async def _work(desk: Desk) -> None:
+    """The desk, and the agents of installed scenes, as in the daemon."""
+
+    def noted(event: str, ref: str) -> None:
+        service = desk.service
+        service.index.apply([], service.rules, service.now(), [Change(event, ref)])
+
+    def opened(methods: Mapping[str, Method]) -> None:
+        desk.methods = methods
+
+    def failed(error: OoderError) -> None:
+        print(error, file=sys.stderr)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(desk.run())
+        group.create_task(host_scenes(desk.service.paths, noted, failed, opened=opened))
 
 
 if __name__ == "__main__":

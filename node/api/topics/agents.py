@@ -6,10 +6,9 @@ from typing import Any
 
 from pydantic import Field, JsonValue
 
-from node.api import faults
+from node.api import faults, schemas
 from node.api.install_schemas import Agent, CallAnswer, Plan, PlannedSetting
 from node.api.route import Asked, Call, Nothing, Route, Told
-from node.api.topics.installed import Name
 from node.api.topics.plans import made_body
 from node.install.engine import Engine
 from node.install.planning import PlanOptions
@@ -24,15 +23,15 @@ from protocol.refs import Kind, Ref
 class Swap(Asked):
     """Another skill for a capability of this scene."""
 
-    capability: str = Field(max_length=2 * limits.ID_CHARS)
-    skill: str = Field(max_length=2 * limits.ID_CHARS)
+    capability: schemas.CapRef
+    skill: schemas.SkillRef
     request: JsonValue = Field(default=None, description="what the new skill has to answer; null: its health is enough")
 
 
 class Request(Asked):
     """A call. `seconds` 0: as long as the contract says."""
 
-    capability: str = Field(max_length=2 * limits.ID_CHARS)
+    capability: schemas.CapRef
     request: JsonValue = Field(default={})
     seconds: float = Field(default=0.0, ge=0.0, le=limits.CALL_LONGEST_SECONDS)
 
@@ -43,10 +42,22 @@ class Stop(Asked):
     suspend: bool = Field(default=False, description="only refuse calls; its skills go on running")
 
 
-class Tail(Name):
+class SceneName(Asked):
+    """An installed scene."""
+
+    ref: schemas.SceneRef
+
+
+class SkillName(Asked):
+    """An installed skill."""
+
+    ref: schemas.SkillRef
+
+
+class Tail(SceneName):
     """How much of the logs."""
 
-    skill: str = Field(default="", max_length=2 * limits.ID_CHARS, description="only of this one")
+    skill: schemas.SkillRef | None = None
     lines: int = Field(default=200, ge=1, le=10_000)
 
 
@@ -182,7 +193,7 @@ ROUTES = (
         name="show_agent",
         summary="The runtime of one installed scene: capabilities, skills, processes",
         handler=show_agent,
-        params=Name,
+        params=SceneName,
         answer=Agent,
         errors=(*faults.NAME, "scene.not_installed", "store.damaged"),
     ),
@@ -192,7 +203,7 @@ ROUTES = (
         name="start_scene",
         summary="Start or resume a scene",
         handler=start,
-        params=Name,
+        params=SceneName,
         body=Nothing,
         answer=Agent,
         errors=(*faults.NAME, "scene.not_installed", "node.not_running", "store.damaged"),
@@ -203,7 +214,7 @@ ROUTES = (
         name="stop_scene",
         summary="Stop a scene, or only refuse calls",
         handler=stop,
-        params=Name,
+        params=SceneName,
         body=Stop,
         answer=Agent,
         errors=(*faults.NAME, "scene.not_installed", "scene.bad_transition", "store.damaged"),
@@ -214,7 +225,7 @@ ROUTES = (
         name="call_capability",
         summary="Call a capability of an installed scene",
         handler=call_capability,
-        params=Name,
+        params=SceneName,
         body=Request,
         answer=CallAnswer,
         errors=(*faults.NAME, *faults.CALLING),
@@ -225,7 +236,7 @@ ROUTES = (
         name="plan_replacement",
         summary="Plan another skill for a capability; carried out, it stays only if it answers",
         handler=plan_swap,
-        params=Name,
+        params=SceneName,
         body=Swap,
         answer=Plan,
         errors=(*faults.NAME, "install.not_installed", *faults.PLANNING),
@@ -246,7 +257,7 @@ ROUTES = (
         name="skill_settings",
         summary="Which settings an installed skill wants, and which are given",
         handler=show_settings,
-        params=Name,
+        params=SkillName,
         answer=SkillSettings,
         errors=(*faults.NAME, "install.not_installed", "scene.no_manifest", "scene.bad_settings"),
     ),
@@ -256,7 +267,7 @@ ROUTES = (
         name="change_skill_settings",
         summary="Give an installed skill its settings and secrets; they are never told again",
         handler=change_settings,
-        params=Name,
+        params=SkillName,
         body=Values,
         answer=SkillSettings,
         errors=(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.api.route import BOTH, Access, Answer, Call, Route, Told
+from pydantic import Field
+
+from node.api.route import BOTH, Access, Answer, Asked, Call, Route, TextAnswer, Told
 from protocol.errors import UnavailableError
 
 
@@ -14,25 +16,41 @@ class Health(Told):
     status: str
 
 
+class Verbose(Asked):
+    """How much to say."""
+
+    verbose: bool = Field(default=False, description="each source's light, too")
+
+
+class Readiness(Health):
+    """Well, and how each source is."""
+
+    sources: dict[str, str] = Field(default={})
+
+
 async def live(call: Call) -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
-async def is_ready(call: Call) -> dict[str, str]:
+async def is_ready(call: Call) -> dict[str, Any]:
     """The index can be read and there is a source to ask."""
     service = call.desk.service
     await call.desk.read(service.last_event)
     if not service.scope_sources():
         raise UnavailableError("api.starting", retry_after=5)
-    return {"status": "ok"}
+    if not call.params.verbose:
+        return {"status": "ok"}
+    states = await call.desk.read(service.states)
+    return {"status": "ok", "sources": {state.name: state.light.value for state in states}}
 
 
-async def metrics(call: Call) -> str:
-    """Prometheus text."""
+async def metrics(call: Call) -> TextAnswer:
+    """Prometheus text, or OpenMetrics for who accepts it."""
     from node.api.metrics import expose
 
-    return await call.desk.read(lambda: expose(call.desk))
+    opened = "application/openmetrics-text" in call.said.accept
+    return await call.desk.read(lambda: expose(call.desk, openmetrics=opened))
 
 
 async def describe(call: Call) -> Any:
@@ -55,11 +73,21 @@ ROUTES = (
     ),
     Route(
         method="GET",
+        path="/healthz",
+        name="healthz",
+        summary="The same as /livez, by its older name",
+        handler=live,
+        answer=Health,
+        access=Access.OPEN,
+    ),
+    Route(
+        method="GET",
         path="/readyz",
         name="readyz",
         summary="The index can be read and there is a source to ask",
         handler=is_ready,
-        answer=Health,
+        params=Verbose,
+        answer=Readiness,
         access=Access.OPEN,
         errors=("api.starting",),
     ),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from pydantic import Field
 
 from node import doctor
 from node.api import schemas
-from node.api.route import Access, Asked, Call, Nothing, Route, Told
+from node.api.route import Access, Asked, Audience, Call, Nothing, Route, Told
 from node.bodies import problem_body, state_body
 from node.version import GUIDE_VERSION, SCHEMA_VERSION, __version__
 from protocol import limits
@@ -30,6 +31,7 @@ class Status(Told):
     last_event: int
     never_scanned: bool
     version: str
+    routes: list[str] = Field(description="what there is below /api/v1/, written as in the description")
 
 
 class Many(Asked):
@@ -130,9 +132,17 @@ async def status(call: Call) -> dict[str, Any]:
             "last_event": service.last_event(),
             "never_scanned": service.never_scanned(),
             "version": __version__,
+            "routes": _paths(),
         }
 
     return await call.desk.read(look)
+
+
+@cache
+def _paths() -> list[str]:
+    from node.api.routes import routes_of
+
+    return sorted({route.path.removeprefix("/api/v1/") for route in routes_of(Audience.CONTROL)})
 
 
 async def problems(call: Call) -> dict[str, Any]:

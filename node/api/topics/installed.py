@@ -15,7 +15,6 @@ from node.install.planning import PlanOptions
 from node.install.store import Store
 from node.scene.node_agents import agents_of
 from node.service import Service
-from protocol import limits
 from protocol.errors import OoderError
 from protocol.install.codec import item_row
 from protocol.install.model import Generation
@@ -25,7 +24,7 @@ from protocol.refs import Kind, parse_ref
 class Name(Asked):
     """A ref in the path."""
 
-    ref: str = Field(max_length=2 * limits.ID_CHARS, description="kind:id")
+    ref: schemas.AnyRef
 
 
 class Back(Asked):

@@ -33,7 +33,7 @@ class Search(Asked):
 class Name(Asked):
     """A ref in the path."""
 
-    ref: str = Field(max_length=2 * limits.ID_CHARS, description="kind:id")
+    ref: schemas.AnyRef
 
 
 async def search(call: Call) -> dict[str, Any]:

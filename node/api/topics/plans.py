@@ -18,14 +18,14 @@ from protocol import limits
 from protocol.errors import UnavailableError
 from protocol.refs import parse_ref
 
-TARGET = r"^(/[^\x00-\x1f\x7f]*|[a-z]+:[^\x00-\x1f\x7f]+)$"
-
 
 class Choices(Asked):
     """What is wanted, and how: the options of `ooder install`."""
 
     target: str = Field(
-        min_length=1, max_length=1_024, pattern=TARGET, description="scene:ID, skill:ID[@VERSION], or an absolute path"
+        max_length=1_024,
+        description="scene:ID, skill:ID[@VERSION], or an absolute path",
+        json_schema_extra={"pattern": schemas.TARGET},
     )
     providers: dict[str, str] = Field(
         default={}, max_length=200, description="capability -> skill that shall provide it"
@@ -50,6 +50,15 @@ class Choices(Asked):
         )
 
 
+class Later(Asked):
+    """What shall be installed when a source has it."""
+
+    target: schemas.AnyRef
+    providers: dict[str, str] = Field(
+        default={}, max_length=200, description="capability -> skill that shall provide it"
+    )
+
+
 class Bundle(Asked):
     """A bundle that `ooder export` wrote."""
 
@@ -61,7 +70,7 @@ class Agreement(Asked):
     """Carry out a plan. `agreed` are the numbers of its questions, from 0; all must be in it."""
 
     plan: str = Field(max_length=100, description="the id of the plan")
-    agreed: tuple[int, ...] = Field(default=(), max_length=limits.INSTALLED_ITEMS)
+    agreed: tuple[int, ...] = Field(default=(), max_length=limits.PLAN_QUESTIONS)
     queue: bool = Field(default=False, description="when it cannot be had now, install it when a source is back")
 
 
@@ -126,7 +135,7 @@ async def make_from_bundle(call: Call) -> dict[str, Any]:
 async def start(call: Call) -> dict[str, Any]:
     """Carry out a plan that was shown."""
     wish: Agreement = call.body
-    job = call.desk.installs.start(wish.plan, wish.agreed, call.language, queue=wish.queue)
+    job = call.desk.installs.start(wish.plan, wish.agreed, call.language, queue=wish.queue, key=call.said.key)
     return job_body(job, call.language)
 
 
@@ -156,7 +165,8 @@ async def let_wait(call: Call) -> dict[str, Any]:
     desk, wish = call.desk, call.body
     parse_ref(wish.target)
     reason = UnavailableError("plan.waits_for_source", ref=wish.target)
-    entry = waiting_for(wish.target, wish.options(), reason, desk.service.now())
+    choices = Choices(target=wish.target, providers=wish.providers)
+    entry = waiting_for(wish.target, choices.options(), reason, desk.service.now())
     return describe(await desk.read(lambda: enqueue(Engine(desk.service), entry, None)))
 
 
@@ -242,7 +252,7 @@ ROUTES = (
         name="let_wait",
         summary="Install something when a source has it",
         handler=let_wait,
-        body=Choices,
+        body=Later,
         answer=WaitingRow,
         status=201,
         errors=("ref.malformed", "ref.bad_id", "queue.full", "queue.damaged"),

@@ -34,7 +34,7 @@ async def sign_in(call: Call) -> SessionAnswer:
 
 async def sign_out(call: Call) -> SessionAnswer:
     """Close this browser's session."""
-    call.desk.keys.close_session(call.session)
+    call.desk.keys.close_session(call.said.session)
     return SessionAnswer(signed_in=False)
 
 

@@ -9,14 +9,13 @@ from pydantic import Field
 from node import policy
 from node.api import schemas
 from node.api.route import Asked, Call, Route, Told
-from protocol import limits
 from protocol.refs import parse_ref
 
 
 class Name(Asked):
     """A ref in the path."""
 
-    ref: str = Field(max_length=2 * limits.ID_CHARS, description="kind:id")
+    ref: schemas.AnyRef
 
 
 class Owner(Asked):

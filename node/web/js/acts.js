@@ -1,6 +1,6 @@
 // What the page can make happen: load, search, scan, change sources. Parts call these and only draw.
 
-import { ask, learnRoutes, offers, post, query, Refusal, remove } from "./api.js";
+import { ask, offers, post, query, Refusal, remove } from "./api.js";
 import { change, isRunning, keep, say, state } from "./state.js";
 import { listen, onEvent } from "./stream.js";
 import { t } from "./words.js";
@@ -41,7 +41,7 @@ function soon(name, act, wait = SETTLE) {
 export async function begin() {
   await loadStatus();
   change({ session: "open" });
-  await Promise.all([learnRoutes(), loadSources(), search(), loadSky()]);
+  await Promise.all([loadSources(), search(), loadSky()]);
   onEvent(hear);
   listen(state.status?.last_event ?? 0);
   setInterval(() => change({ minute: Math.floor(Date.now() / TICK) }), TICK);
@@ -49,6 +49,7 @@ export async function begin() {
 
 export async function loadStatus() {
   const status = await ask("status");
+  if (state.routes.size !== status.routes.length) change({ routes: new Set(status.routes) });
   change({ status, scope: state.scope || status.scope });
 }
 

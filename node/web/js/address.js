@@ -4,14 +4,24 @@ import { change, state } from "./state.js";
 
 export const VIEWS = ["discover", "installed", "sources", "activity"];
 
+/** What the address names: a view, or the ref of an item. */
+function place() {
+  const text = location.hash.replace(/^#\/?/, "");
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Show what the address says. */
 export function readAddress() {
-  const place = decodeURIComponent(location.hash.replace(/^#\/?/, ""));
+  const named = place();
   const search = new URLSearchParams(location.search);
-  const view = VIEWS.includes(place) ? place : state.view;
+  const view = VIEWS.includes(named) ? named : state.view;
   change({
-    view: place && !VIEWS.includes(place) ? view : VIEWS.includes(place) ? place : "discover",
-    detail: place.includes(":") ? place : "",
+    view: named && !VIEWS.includes(named) ? view : VIEWS.includes(named) ? named : "discover",
+    detail: named.includes(":") ? named : "",
     text: search.get("q") ?? "",
     kind: search.get("kind") ?? "",
     source: search.get("source") ?? "",
@@ -27,7 +37,8 @@ export function open(ref) {
 /** Close the item's page, back to where it was opened. */
 export function close() {
   if (!state.detail) return;
-  history.pushState(null, "", location.pathname + location.search + (state.view === "discover" ? "" : "#/" + state.view));
+  // Whoever went elsewhere meanwhile is not called back.
+  if (place() === state.detail) history.pushState(null, "", location.pathname + location.search + (state.view === "discover" ? "" : "#/" + state.view));
   change({ detail: "" });
 }
 

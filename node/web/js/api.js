@@ -83,12 +83,5 @@ export async function openSession() {
   await post("session", { token: secret });
 }
 
-/** Learn which routes this node offers, so that parts whose server side is missing stay dark. */
-export async function learnRoutes() {
-  const answer = await fetch("/openapi.json", { headers: { "X-Ooder": "1" }, credentials: "same-origin" });
-  const body = answer.ok ? await answer.json() : {};
-  change({ routes: new Set(Object.keys(body.paths ?? {}).map((path) => path.replace(/^\/api\/v1\//, ""))) });
-}
-
 /** Whether the node has a route, written as in its description: `peers`, `scans/{id}`. */
 export const offers = (path) => state.routes.has(path);

@@ -1,7 +1,7 @@
 // Install: the plan first, then what is agreed to, then six steps with bytes. Nothing happens before the button at the end.
 
 import { refresh, tellFailure } from "./acts.js";
-import { post, remove, ask } from "./api.js";
+import { ask, offers, post, remove } from "./api.js";
 import { command, copyButton } from "./command.js";
 import { h, Part, shown } from "./dom.js";
 import { kindMark, sign, sourceBadge, trust } from "./marks.js";
@@ -10,8 +10,11 @@ import { bytes, number, t } from "./words.js";
 import { loadInstalled } from "./installed.js";
 
 const STEPS = ["download", "verify", "dependencies", "initialise", "activate", "cache"];
+const LATER = new Set(["plan.unknown_target", "install.no_location", "install.place_gone"]);
 const MARKS = { added: "+", kept: "=", upgraded: "↑", downgraded: "↓", replaced: "⇄", removed: "−" };
 
+/** Shows a plan and carries it out. `ref` is what is installed; `making(providers)` makes the plan where another call does,
+ *  `leave()` ends it where it is not the drawer of an item. */
 class Install extends Part {
   connectedCallback() {
     this.agreed = new Set();
@@ -25,7 +28,7 @@ class Install extends Part {
     this.failure = null;
     this.ask();
     try {
-      this.made = await post("plans", { target: this.ref, providers: this.providers });
+      this.made = await (this.making ? this.making(this.providers) : post("plans", { target: this.ref, providers: this.providers }));
       this.agreed = new Set();
     } catch (error) {
       this.failure = error;
@@ -34,7 +37,7 @@ class Install extends Part {
   }
 
   view() {
-    if (this.failure) return h("section", { class: "install" }, heading(), h("p", { class: "warning", role: "alert" }, sign("warn"), shown(this.failure.message, 1000)), causes(this.failure), cancel());
+    if (this.failure) return h("section", { class: "install" }, heading(), h("p", { class: "warning", role: "alert" }, sign("warn"), shown(this.failure.message, 1000)), causes(this.failure), this.waiting(), this.cancel());
     if (!this.made) return h("section", { class: "install", "aria-busy": "true" }, heading(), h("p", {}, t("plan.making")));
     return h("section", { class: "install" }, heading(), this.job ? this.progress() : this.proposal());
   }
@@ -42,7 +45,7 @@ class Install extends Part {
   proposal() {
     const plan = this.made;
     const changes = plan.items.filter((item) => item.step !== "kept");
-    if (!changes.length && !plan.removed?.length) return [h("p", {}, t("plan.nothing")), cancel()];
+    if (!changes.length && !plan.removed?.length) return [h("p", {}, t("plan.nothing")), this.cancel()];
     return [
       h("p", {}, t("plan.summary", { n: changes.length, size: bytes(plan.size) })),
       h("ul", { class: "plan" }, plan.items.map(planned), (plan.removed ?? []).map((one) => h("li", { key: one }, h("span", { class: "step" }, MARKS.removed), shown(one, 160)))),
@@ -53,10 +56,36 @@ class Install extends Part {
         "p",
         { class: "acts" },
         h("button", { type: "button", class: "primary", disabled: !this.ready(), onclick: () => this.go() }, sign("install"), t("plan.go")),
-        cancel(),
-        copyButton(command("install", this.ref, ...Object.entries(this.providers).flatMap(([cap, skill]) => ["--with", `${cap}=${skill}`])), t("copy")),
+        this.cancel(),
+        copyButton(this.line ?? command("install", this.ref, ...Object.entries(this.providers).flatMap(([cap, skill]) => ["--with", `${cap}=${skill}`])), t("copy")),
       ),
     ];
+  }
+
+  leaves() {
+    if (this.leave) this.leave();
+    else change({ wish: "" });
+  }
+
+  cancel() {
+    return h("button", { type: "button", onclick: () => this.leaves() }, t("cancel"));
+  }
+
+  /** What cannot be had now may be had later: it is installed by itself then, or asks again. */
+  waiting() {
+    if (!LATER.has(this.failure.code) || this.making || !offers("waiting")) return null;
+    return h("p", { class: "acts" }, h("button", { type: "button", class: "primary", onclick: () => this.wait() }, t("install.wait")));
+  }
+
+  async wait() {
+    try {
+      await post("waiting", { target: this.ref, providers: this.providers });
+      say(t("install.state.queued"));
+      this.leaves();
+      await loadInstalled();
+    } catch (error) {
+      tellFailure(error);
+    }
   }
 
   /** Who answers each capability; another choice makes another plan. */
@@ -121,9 +150,9 @@ class Install extends Part {
     return this.agreed.size === (this.made.questions?.length ?? 0);
   }
 
-  async go() {
+  async go(queue = false) {
     try {
-      this.job = await post("installs", { plan: this.made.id ?? this.made.digest, agreed: [...this.agreed] });
+      this.job = await post("installs", { plan: this.made.id, agreed: [...this.agreed], queue });
       while (this.job.state === "running" && this.isConnected) {
         this.ask();
         await new Promise((done) => setTimeout(done, 150));
@@ -144,15 +173,17 @@ class Install extends Part {
     const steps = new Map((job.steps ?? []).map((step) => [step.step, step]));
     return [
       h("ol", { class: "steps" }, STEPS.map((name, at) => step(name, at, steps.get(name)))),
-      h("p", { role: "status", class: job.state === "failed" ? "warning" : "" }, job.state === "failed" ? [sign("warn"), shown(job.error?.message ?? job.reason, 500)] : t("install.state." + job.state)),
-      job.state === "failed" && job.error?.next_step ? h("p", {}, shown(job.error.next_step, 300)) : null,
+      h("p", { role: "status", class: job.state === "failed" ? "warning" : "" }, job.state === "failed" ? [sign("warn"), shown(job.error?.message, 500)] : t("install.state." + job.state)),
+      job.state === "failed" ? h("p", {}, t(job.queued ? "install.state.queued" : "install.state.failed"), " ", shown(job.error?.next_step, 300)) : null,
+      job.answer ? h("pre", { tabindex: "0", "aria-label": t("call.answer") }, shown(JSON.stringify(job.answer.body, null, 2), 4000)) : null,
       Object.entries(job.inactive ?? {}).map(([ref, error]) => h("p", { key: ref, class: "warning" }, sign("warn", 14), t("install.inactive", { ref, reason: shown(error.message, 300) }))),
       h(
         "p",
         { class: "acts" },
         job.state === "running"
-          ? h("button", { type: "button", onclick: () => remove("installs/" + encodeURIComponent(job.id)).catch(tellFailure) }, t("install.stop"))
-          : h("button", { type: "button", onclick: () => change({ wish: "" }) }, t("close")),
+          ? h("button", { type: "button", disabled: job.late, onclick: () => remove("installs/" + encodeURIComponent(job.id)).catch(tellFailure) }, t("install.stop"))
+          : h("button", { type: "button", onclick: () => this.leaves() }, t("close")),
+        job.state === "failed" && job.error?.fault === "wire" && !job.queued && !this.making ? h("button", { type: "button", class: "primary", onclick: () => this.go(true) }, t("install.wait")) : null,
       ),
     ];
   }
@@ -160,7 +191,6 @@ class Install extends Part {
 
 const skillOf = (release) => release.split(" ")[0].replace(/^skill:/, "").replace(/@.*$/, "");
 const heading = () => h("h3", {}, t("plan.title"));
-const cancel = () => h("button", { type: "button", onclick: () => change({ wish: "" }) }, t("cancel"));
 
 function causes(failure) {
   const list = failure.body?.causes ?? failure.body?.params?.causes;

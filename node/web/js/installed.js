@@ -2,19 +2,21 @@
 
 import { tellFailure } from "./acts.js";
 import { open } from "./address.js";
-import { ask, offers, post, remove } from "./api.js";
+import { ask, offers, post, query, remove } from "./api.js";
 import { comparison } from "./compare.js";
 import { command, copyButton } from "./command.js";
 import { h, Part, shown } from "./dom.js";
-import { kindMark, trust } from "./marks.js";
+import { kindMark, sign, trust } from "./marks.js";
 import { change, say, state } from "./state.js";
 import { ago, bytes, has, t } from "./words.js";
+import "./install.js";
+import "./skills.js";
 
 /** Bring the installed view up to date. */
 export async function loadInstalled() {
   if (!offers("installed")) return;
-  const [installed, history] = await Promise.all([ask("installed"), offers("installed/generations") ? ask("installed/generations") : { generations: [] }]);
-  change({ installed: { ...installed, history } });
+  const [installed, history, queue] = await Promise.all([ask("installed"), ask("installed/generations"), ask("waiting")]);
+  change({ installed: { ...installed, history, waiting: queue.waiting } });
 }
 
 /** Do something to what is installed and say how it went. */
@@ -41,17 +43,24 @@ class Installed extends Part {
   view() {
     if (!offers("installed")) return h("section", { class: "room" }, h("h1", {}, t("view.installed")), h("p", { class: "muted" }, t("installed.later")), h("p", {}, h("code", {}, "ooder installed"), copyButton("ooder installed")));
     const found = state.installed;
+    if (!found && !this.loading) {
+      this.loading = true;
+      loadInstalled().catch(tellFailure);
+    }
     if (!found) return h("section", { class: "room", "aria-busy": "true" }, h("h1", {}, t("view.installed")));
     const scenes = found.items.filter((item) => item.kind === "scene");
     const rest = found.items.filter((item) => item.kind !== "scene");
     return h(
       "section",
       { class: "room" },
-      h("div", { class: "panel-head" }, h("h1", {}, t("view.installed")), copyButton("ooder installed"), found.generation ? h("small", {}, t("installed.generation", { n: found.generation })) : null),
+      h("div", { class: "panel-head" }, h("h1", {}, t("view.installed")), copyButton("ooder installed"), found.generation ? h("small", {}, t("installed.generation", { n: found.generation })) : null, found.items.length ? [button("verify", () => this.verify()), button("updates", () => this.updates())] : null),
+      this.checked ? h("p", { role: "status", class: this.checked.ok ? "" : "warning" }, verdict(this.checked)) : null,
+      (this.newer ?? []).map((one) => this.update(one)),
+      waiting(found.waiting),
       found.items.length ? null : h("p", { class: "empty" }, t("installed.none")),
       h("ul", { class: "cards" }, scenes.map((item) => this.scene(item))),
       rest.length ? h("h2", {}, t("installed.needs")) : null,
-      h("ul", { class: "rows" }, rest.map(row)),
+      rest.length ? h("oo-skills", { key: "skills" }) : null,
       this.history(found.history),
     );
   }
@@ -67,7 +76,7 @@ class Installed extends Part {
       h("div", { class: "card-top" }, h("span", { class: "kind" }, kindMark("scene"), t("one.scene")), status ? h("span", { class: "badge agent " + status.toLowerCase() }, has("agent." + status) ? t("agent." + status) : shown(status, 40)) : null, trust(item.trust)),
       h("h3", {}, h("button", { type: "button", class: "plain", onclick: () => open(ref) }, h("bdi", {}, shown(item.name || item.id, 120)))),
       h("p", { class: "ref" }, shown(ref, 160), h("span", { class: "version" }, shown(item.version, 40))),
-      agent.reason ? h("p", { class: "warning" }, shown(agent.reason, 300)) : null,
+      agent.reason ? h("p", { class: "warning" }, sign("warn", 14), shown(agent.reason.message, 300)) : null,
       h("ul", { class: "routes" }, (item.routes ?? []).map((route) => this.route(item, route))),
       h(
         "div",
@@ -93,7 +102,20 @@ class Installed extends Part {
       offers("installed/{ref}/call") ? button("call", () => this.call(item, cap)) : null,
       offers("installed/{ref}/replace") ? button("replace", () => this.compare(item, cap)) : null,
       this.calling === item.id + cap ? this.callForm(item, cap) : null,
-      open_ && this.choices ? comparison(this.choices, shown(cap, 80), (row) => button("choose", () => this.replace(item, cap, row.ref))) : null,
+      open_ && this.choices ? this.others(item, cap) : null,
+      this.swap?.key === item.id + cap ? h("oo-install", { key: "swap " + this.swap.skill, ".ref": "scene:" + item.id, ".making": this.swap.making, ".line": this.swap.line, ".leave": () => this.swapped() }) : null,
+    );
+  }
+
+  /** Other skills for a capability, side by side; the chosen one must answer a request before it stays. */
+  others(item, cap) {
+    const id = "probe-" + item.id + cap;
+    return h(
+      "div",
+      { class: "others" },
+      h("label", { for: id }, t("replace.probe")),
+      h("textarea", { id, rows: "2", spellcheck: "false", placeholder: "{}" }),
+      comparison(this.choices, shown(cap, 80), (row) => button("choose", () => this.replace(item, cap, row.ref, document.getElementById(id).value))),
     );
   }
 
@@ -103,9 +125,28 @@ class Installed extends Part {
     this.ask();
   }
 
-  async replace(item, cap, skill) {
-    await act(() => post(`installed/${encodeURIComponent("scene:" + item.id)}/replace`, { capability: cap, skill }), t("replaced"));
+  replace(item, cap, skill, text) {
+    let request = null;
+    try {
+      if (text.trim()) request = JSON.parse(text);
+    } catch (error) {
+      say(t("call.bad_json", { reason: error.message }), "failed");
+      return;
+    }
+    const ref = "scene:" + item.id;
+    this.swap = {
+      key: item.id + cap,
+      skill,
+      line: command("replace", ref, cap, "--with", skill, ...(request === null ? [] : ["-d", JSON.stringify(request)])),
+      making: () => post(`installed/${encodeURIComponent(ref)}/replace`, { capability: cap, skill, request }),
+    };
     this.replacing = "";
+    this.ask();
+  }
+
+  swapped() {
+    this.swap = null;
+    loadInstalled().catch(tellFailure);
     this.ask();
   }
 
@@ -141,7 +182,7 @@ class Installed extends Part {
 
   async logs(item, at) {
     const found = await ask(at + "/logs").catch(tellFailure);
-    if (found) this.shownLogs = { id: item.id, text: (found.lines ?? []).map((line) => line.text ?? line).join("\n") };
+    if (found) this.shownLogs = { id: item.id, text: found.lines.map((line) => `${line.skill}  ${line.text}`).join("\n") };
     this.ask();
   }
 
@@ -153,6 +194,28 @@ class Installed extends Part {
     }
     this.sure = "";
     act(() => remove(at), t("uninstalled", { ref }));
+  }
+
+  async verify() {
+    this.checked = await act(() => post("installed/verify"));
+    this.ask();
+  }
+
+  async updates() {
+    const found = await act(() => ask("installed/outdated"));
+    this.newer = found?.outdated ?? [];
+    if (found && !this.newer.length) say(t("updates.none"));
+    this.ask();
+  }
+
+  update(one) {
+    const leave = () => {
+      this.newer = this.newer.filter((other) => other !== one);
+      loadInstalled().catch(tellFailure);
+      this.ask();
+    };
+    if (one.error) return h("p", { key: "update " + one.ref, class: "warning" }, sign("warn", 14), shown(one.ref, 120), " ", shown(one.error.message, 300));
+    return h("oo-install", { key: "update " + one.ref, ".ref": one.ref, ".making": async () => one.plan, ".line": command("update", one.ref), ".leave": leave });
   }
 
   history(history) {
@@ -181,15 +244,23 @@ class Installed extends Part {
 
 const button = (name, onclick) => h("button", { type: "button", onclick }, t("act." + name));
 
-const row = (item) =>
-  h(
-    "li",
-    { key: item.kind + item.id + item.version },
-    kindMark(item.kind, 14),
-    h("button", { type: "button", class: "plain", onclick: () => open((item.kind === "capability" ? "cap" : item.kind) + ":" + item.id) }, h("bdi", {}, shown(item.id, 100))),
-    h("code", {}, shown(item.version, 30)),
-    trust(item.trust),
-    h("span", { class: "muted" }, bytes(item.size)),
+const verdict = (found) => (found.ok ? t("verify.ok", { n: found.trees, size: bytes(found.bytes) }) : t("verify.bad", { what: shown([...found.drifted.flatMap((one) => one.releases), ...found.projection].join(", "), 300) }));
+
+/** Installs that wait for a source. */
+function waiting(rows) {
+  if (!rows?.length) return null;
+  return h(
+    "section",
+    { class: "panel", key: "waiting" },
+    h("div", { class: "panel-head" }, h("h2", {}, t("waiting")), copyButton("ooder queue list")),
+    h(
+      "ul",
+      { class: "rows" },
+      rows.map((one) =>
+        h("li", { key: one.target }, h("bdi", {}, shown(one.target, 120)), h("span", { class: "muted" }, ago(one.at), " · ", shown(one.reason, 200)), button("drop", () => act(() => remove("waiting" + query({ target: one.target }))))),
+      ),
+    ),
   );
+}
 
 customElements.define("oo-installed", Installed);

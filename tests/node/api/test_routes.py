@@ -74,7 +74,8 @@ GOOD: dict[str, tuple[str, Any, int]] = {
     "sign_out": ("/api/v1/session", None, 200),
     "make_link": ("/api/v1/session/link", {}, 201),
     "livez": ("/livez", None, 200),
-    "readyz": ("/readyz", None, 200),
+    "healthz": ("/healthz", None, 200),
+    "readyz": ("/readyz?verbose=true", None, 200),
     "metrics": ("/metrics", None, 200),
     "openapi": ("/openapi.json", None, 200),
     "peer_self": ("/peer/v1/self", None, 200),
@@ -93,7 +94,7 @@ BAD: tuple[tuple[str, str, Any, int, str], ...] = (
     ("GET", "/api/v1/items/scene", None, 400, "ref.malformed"),
     ("GET", "/api/v1/items/scene:nobody", None, 404, "item.unknown"),
     ("GET", "/api/v1/events?since=-1", None, 400, "api.bad_request"),
-    ("POST", "/api/v1/scans", {"sources": ["nowhere"]}, 400, "source.unknown"),
+    ("POST", "/api/v1/scans", {"sources": ["nowhere"]}, 404, "source.unknown"),
     ("POST", "/api/v1/scans", {"sources": "local_fs"}, 400, "api.bad_request"),
     ("POST", "/api/v1/scans", [], 400, "api.bad_request"),
     ("POST", "/api/v1/scans", {"color": 1}, 400, "api.bad_request"),
@@ -146,7 +147,7 @@ def test_the_peer_plane_only_reads() -> None:
 def test_only_what_tells_nothing_is_open() -> None:
     control = routes_of(Audience.CONTROL)
     opened = {route.name for route in control if route.access is Access.OPEN}
-    assert opened == {"livez", "readyz", "version", "openapi", "sign_in"}
+    assert opened == {"livez", "healthz", "readyz", "version", "openapi", "sign_in"}
 
 
 def test_the_description_is_sound() -> None:

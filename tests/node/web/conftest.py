@@ -37,8 +37,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, and a HOME without anybody's agent folders."""
+    """An empty home without a network, and a HOME without anybody's agent folders."""
     monkeypatch.setenv("HOME", str(tmp_path / "person"))
+    for name in ("UDP_BROADCAST", "MDNS_DNS_SD"):  # nothing goes out to the network of this machine
+        monkeypatch.setenv(f"OODER_SOURCES__{name}__ENABLED", "false")
     (tmp_path / "person").mkdir()
     return tmp_path / "home"
 
