@@ -49,6 +49,11 @@ class Aggregator:
         self._stepped = asyncio.Event()
         self._changed = asyncio.Event()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that whoever can should go slower."""
+        return len(self._waiting) > limits.REPORTS_WAITING // 4
+
     def tell(self, report: Report) -> None:
         """Take a report (the `Emit` of every source). Never blocks, never raises."""
         if not isinstance(report, Progress):

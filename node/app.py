@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from node import registry
 from node.config import Config
@@ -20,6 +21,7 @@ from sources.base import DiscoveryProvider
 from sources.ports import Clock, Context, Places
 
 if TYPE_CHECKING:
+    from node.aggregator import Aggregator
     from node.cache_memory import CacheMemory
     from node.dht import HomeDht
     from node.io.datagrams import LanSockets
@@ -29,9 +31,13 @@ if TYPE_CHECKING:
     from node.io.mdns import ZeroconfMdns
     from node.io.peer_client import PeerClient, Point
     from node.service import Service
+    from node.source_memory import SourceMemory
     from protocol.dht.record import Pointer
     from protocol.http.exchange import HttpBounds
     from sources.ports import GitBounds
+
+
+ROOM_SECONDS = 0.005
 
 
 class NodePorts:
@@ -42,7 +48,13 @@ class NodePorts:
         self.lan = Lan(paths, clock, name)
         self.dht_offers: Callable[[], Sequence[Pointer]] = lambda: ()
         self.kept: dict[str, tuple[object, DiscoveryProvider]] = {}
-        self.context = Context(clock=clock, places=places, home=paths.home, random=SystemRandom())
+        self.waiting: WeakSet[Aggregator] = WeakSet()
+        """Who takes in what sources say; large sources go no faster than they."""
+        self.context = Context(clock=clock, places=places, home=paths.home, random=SystemRandom(), room=self._room)
+
+    async def _room(self) -> None:
+        while any(one.is_full for one in self.waiting):
+            await self.context.clock.sleep(ROOM_SECONDS)
 
     @cached_property
     def folders(self) -> RealFolders:
@@ -68,6 +80,12 @@ class NodePorts:
         from node.io.git import GitMirrors
 
         return GitMirrors(self._paths.mirrors, bounds)
+
+    @cached_property
+    def memory_of_sources(self) -> SourceMemory:
+        from node.source_memory import SourceMemory
+
+        return SourceMemory(self._paths.source_memory)
 
     @cached_property
     def door(self) -> Door:
@@ -118,10 +136,11 @@ def point_of(peer: Peer) -> Point:
 
 
 LAN = ("udp_broadcast", "mdns_dns_sd")
-"""Sources that keep one provider: it listens, and what is asked in between is asked by the one that listens."""
+"""Sources of the local network, which help each other."""
 
-KEPT = (*LAN, *registry.FORGES)
-"""Further ones that do: they remember when they asked last, so that often repeated scans cost a forge nothing."""
+
+KEPT = (*LAN, "skill_center", *registry.FORGES)
+"""Sources that keep one provider: it listens or remembers when it asked last, and what is asked in between is asked of that one."""
 
 
 def make_providers(config: Config, names: Sequence[str], ports: NodePorts) -> Mapping[str, DiscoveryProvider]:

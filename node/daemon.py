@@ -89,6 +89,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stop.set)
         service = self._service
         aggregator = Aggregator(service.index, lambda: service.rules, service.ports.context.clock)
+        service.ports.waiting.add(aggregator)
         async with self._api(), asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(aggregator.run()),

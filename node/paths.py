@@ -79,6 +79,11 @@ class Paths:
         return self.cache / "http"
 
     @property
+    def source_memory(self) -> Path:
+        """What sources must not forget (see `node.source_memory`)."""
+        return self.home / "sources"
+
+    @property
     def index(self) -> Path:
         return self.home / "index.db"
 

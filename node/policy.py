@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from node import registry
 from node.config import Settings
 from node.config_file import dump_config, read_config_file
 from node.paths import Paths
@@ -43,24 +44,25 @@ def read_decisions(path: Path) -> TrustDecisions:
 def policy_of(settings: Settings, decisions: TrustDecisions) -> TrustPolicy:
     """The policy the trust door asks."""
     return TrustPolicy(
-        official=frozenset(settings.trust.official) | _official_repositories(settings),
+        official=frozenset(settings.trust.official) | _official_places(settings),
         known_keys=frozenset(decisions.known_keys),
         revoked_keys=frozenset(decisions.revoked_keys),
         pins=tuple(sorted(decisions.pins.items())),
     )
 
 
-def _official_repositories(settings: Settings) -> frozenset[str]:
-    """Principals of repositories that carry `official: true`; the source is imported only when there may be one."""
-    section = settings.sources.get("git_repository", {})
-    if not any(isinstance(entry, Mapping) and entry.get("official") for entry in section.get("repositories") or ()):
-        return frozenset()
-    from sources.git_repository import Config
-
-    try:
-        return Config.model_validate(section).official
-    except ValueError:  # a section that does not hold is reported where the source is made; it makes nobody official
-        return frozenset()
+def _official_places(settings: Settings) -> frozenset[str]:
+    """Principals of repositories and registries that carry `official: true`; a source is imported only when there may be one."""
+    found: frozenset[str] = frozenset()
+    for source, key in (("git_repository", "repositories"), ("skill_center", "registries")):
+        section = settings.sources.get(source, {})
+        if not any(isinstance(entry, Mapping) and entry.get("official") for entry in section.get(key) or ()):
+            continue
+        try:
+            found |= registry.load(source).config.model_validate(section).official  # type: ignore[attr-defined]
+        except ValueError:  # reported where the source is made; a section that does not hold makes nobody official
+            continue
+    return found
 
 
 def pin(paths: Paths, ref: Ref, principal: str) -> TrustDecisions:

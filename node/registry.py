@@ -17,7 +17,10 @@ from pydantic import BaseModel
 from protocol.errors import UsageError
 from sources.base import DiscoveryProvider
 
-BUILT_IN = ("local_fs", "udp_broadcast", "mdns_dns_sd", "dht_kademlia", "github", "gitee", "git_repository")
+BUILT_IN = (
+    *("local_fs", "udp_broadcast", "mdns_dns_sd", "dht_kademlia"),
+    *("skill_center", "github", "gitee", "git_repository"),
+)
 """In the order `ooder sources` prints them. File stem in `sources/` = name."""
 
 FORGES = ("github", "gitee")

@@ -247,6 +247,7 @@ class Service:
         async with FileLock(self.paths.scan_lock).waiting():
             providers = make_providers(self.config, tuple(names), self.ports)
             aggregator = Aggregator(self.index, lambda: self.rules, self._clock)
+            self.ports.waiting.add(aggregator)
             settings = self.config.settings.scan
             supervisor = Supervisor(
                 providers,

@@ -231,6 +231,13 @@ HTTP_CACHE_FILES: Final = 20_000
 HTTP_MESSAGE_BYTES: Final = 64 * KIB  # one WebSocket message
 HTTP_HEARTBEAT_SECONDS: Final = 10.0  # between signs of life on a WebSocket
 
+# --- Asking registries (WIRE 3.6) ---------------------------------------------------------------------------------------
+REGISTRIES: Final = 32  # configured
+REGISTRY_PAGE: Final = 500  # rows or changes asked for at once
+REGISTRY_PAGES: Final = 400  # pages of rows of one list
+REGISTRY_CHANGES: Final = 1_000_000  # releases of one registry
+REGISTRY_HINTS: Final = 256  # refs named by pushes that wait to be asked about; more are one look at everything
+
 
 # --- Local network (LAN.md 5.3, WIRE 3.1) ---------------------------------------------------------------------------
 DATAGRAM_SENT: Final = 1_024  # bytes; a Java neighbour's receive buffer, and below every MTU

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from protocol import limits
 from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree
 from protocol.http.breaker import Health
 from protocol.http.exchange import Downloaded, HttpAnswer, HttpRequest
+from protocol.items import Json
 
 
 class Clock(Protocol):
@@ -35,6 +36,20 @@ class Places(Protocol):
         """place -> signature, as given in the last `Reading`s."""
 
 
+class Memory(Protocol):
+    """What a source must not forget, beside what it reported: small, and on disk before anything is built on it."""
+
+    async def load(self, name: str) -> Mapping[str, Json]:
+        """What was kept under a name; empty where nothing was, or it is spoilt."""
+
+    async def keep(self, name: str, values: Mapping[str, Json]) -> None:
+        """Replace it; on the disk when this returns. Raises StorageError `home.unwritable`."""
+
+
+async def always_room() -> None:
+    """There is room."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What every source gets when it is made. Ports for one mechanism are passed by the factory, not from here."""
@@ -43,6 +58,8 @@ class Context:
     places: Places
     home: Path
     random: Random
+    room: Callable[[], Awaitable[None]] = always_room
+    """Waits until what was said has been taken in far enough that some thousand more reports have room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from node.events import Change as Logged
 from node.install.bundle import read_bundle, write_bundle
 from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, GitDeliverer, HostedDeliverer
 from node.install.first_seen import note_first_seen
-from node.install.http_deliverer import HttpDeliverer, way_of
+from node.install.http_deliverer import HttpDeliverer, copies_of, way_of
 from node.install.importing import deliverers, plan_import
 from node.install.installer import Agents, Installer, Outcome, Tell, activate
 from node.install.package import PackagePlan, open_file, open_package
@@ -51,13 +51,17 @@ class Engine:
     @cached_property
     def deliverers(self) -> Mapping[str, Deliverer]:
         """Who brings which kind of location."""
-        files = HttpDeliverer(lambda one: self.service.ports.http(way_of(one, self.service.config.sources)))
+        service = self.service
+        files = HttpDeliverer(
+            lambda one: service.ports.http(way_of(one, service.config.sources)),
+            lambda one: copies_of(one, service.config.sources),
+        )
         return {
             "https": files,
             "http": files,
             "file": DiskDeliverer(),
             "git": HostedDeliverer(GitDeliverer(self._git_source), self._forge_source),
-            "peer+http": PeerDeliverer(self.service.ports.peers, self._fetch_networks()),
+            "peer+http": PeerDeliverer(service.ports.peers, self._fetch_networks()),
         }
 
     def _fetch_networks(self) -> Sequence[str]:

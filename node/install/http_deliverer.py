@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from node.install.stage import Stage
 from node.install.unpack import PackedFile, Unpacked
 from protocol import limits
+from protocol.errors import OoderError
 from protocol.http.exchange import Downloaded, HttpBounds, HttpRequest, host_of
 from protocol.install.model import Origin
 from protocol.install.target import ARCHIVES, is_package_name
@@ -27,20 +29,24 @@ NAMED = "url"
 """The source of locations that a person named (`node.install.package.open_file`)."""
 
 
+Copies = Callable[[Location], Sequence[str]]
+
+
 class HttpDeliverer:
     """`way` gives the way out for a location."""
 
     near = False
 
-    def __init__(self, way: Callable[[Location], Http]) -> None:
-        self._way = way
+    def __init__(self, way: Callable[[Location], Http], copies: Copies = lambda location: ()) -> None:
+        """`copies` are further addresses of the same file; only one whose digest is known is asked for there."""
+        self._way, self._copies = way, copies
 
     async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
         url, _, fragment = location.url.partition("#")
         promised = SHA256.fullmatch(fragment)
         request = HttpRequest(url, types=(), most=limits.PACKAGE_BYTES, keep=False)
         path = stage.spare()
-        done = await self._way(location).download(request, path, promised[1] if promised else "")
+        done = await self._download(location, request, path, promised[1] if promised else "")
 
         def unpack() -> Unpacked:
             try:
@@ -55,6 +61,18 @@ class HttpDeliverer:
 
         unpacked = await asyncio.to_thread(unpack)
         return unpacked, Origin(location.source, url, sha256=done.sha256)
+
+    async def _download(self, location: Location, request: HttpRequest, path: Path, sha256: str) -> Downloaded:
+        way = self._way(location)
+        try:
+            return await way.download(request, path, sha256)
+        except OoderError as first:
+            for copy in self._copies(location) if sha256 else ():
+                try:
+                    return await way.download(replace(request, url=copy), path, sha256)
+                except OoderError:
+                    continue  # the first failure is the one worth telling
+            raise first from None
 
 
 def file_name(done: Downloaded, url: str, head: bytes) -> str:
@@ -75,3 +93,9 @@ def way_of(location: Location, settings: Mapping[str, object]) -> HttpBounds:
         return HttpBounds(hosts=frozenset({host_of(url)}))
     bounds_for: Callable[[str], HttpBounds] | None = getattr(settings.get(location.source), "bounds_for", None)
     return bounds_for(url) if bounds_for else HttpBounds()
+
+
+def copies_of(location: Location, settings: Mapping[str, object]) -> Sequence[str]:
+    """Mirrors of a location, as its source's settings name them."""
+    of: Callable[[str], Sequence[str]] | None = getattr(settings.get(location.source), "copies_of", None)
+    return of(location.url.partition("#")[0]) if of else ()

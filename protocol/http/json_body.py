@@ -11,7 +11,6 @@ from typing import Any
 
 from protocol import limits
 from protocol.errors import DataError
-from protocol.manifests.yaml_text import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Broken:
     key: str
 
 
-Value = Tree | Broken | list["Value"] | dict[str, "Value"]
+Value = None | str | Broken | list["Value"] | dict[str, "Value"]
 
 
 def read_body(data: bytes) -> Value:

@@ -23,6 +23,7 @@ class WebServer:
     def __init__(self, port: int = 0) -> None:
         self.port = port
         self.requests: list[web.Request] = []
+        self.bodies: list[bytes] = []
         self._routes: dict[str, Handler] = {}
         self._runner: web.AppRunner | None = None
 
@@ -47,6 +48,7 @@ class WebServer:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        self.bodies.append(await request.read())
         handler = self._routes.get(request.path)
         return await handler(request) if handler else web.Response(status=404)
 

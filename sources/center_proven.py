@@ -1,0 +1,251 @@
+"""Following a registry that signs: all its changes, each proved by its publisher, all of them bound by the registry's head.
+
+It guarantees: nothing enters the index before the whole catalogue gives the digest that was signed; sequence and key of the head
+are on the disk before anything that came with it is used; a lower sequence, a second head of one number, an expired head or a
+catalogue that does not fit change nothing. An unchanged registry costs one request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol import limits
+from protocol.errors import DataError, IntegrityError, NotFoundError, OoderError
+from protocol.http.exchange import HttpRequest
+from protocol.item_json import decode_item, read_json
+from protocol.items import Json, Progress, Reading, Sighting, Status, Survey
+from protocol.refs import parse_ref
+from protocol.skill_center import places
+from protocol.skill_center.changes import Change, decode_change
+from protocol.skill_center.following import Floor, Ledger, decode_memory, encode_memory, judge, signature
+from protocol.skill_center.following import Progress as Followed
+from protocol.skill_center.head import SignedHead, open_head
+from protocol.skill_center.revocations import SignedRevocations, open_revocations
+from sources.base import Emit
+from sources.center_registry import ROOT, SOURCE, Registry
+from sources.ports import Context, Http, Memory
+
+_AT_ONCE = 100  # changes checked or told before others get their turn
+REVOCATIONS = "revocations"
+"""With the origin of a registry, the name under which its list is remembered."""
+_BELOW = " below"
+"""Marks what was told as the word of a registry that another one goes before."""
+_TRIES = 5  # a busy registry may move on while it is read
+
+
+@dataclass(slots=True)
+class Held:
+    """Checked changes that wait until all of them are known to be right; packed, as a first look may be of 100,000."""
+
+    pages: list[bytes] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, changes: list[Change]) -> None:
+        """Keep one page."""
+        rows = []
+        for one in changes:
+            said, release = one.signed, one.signed.release
+            head = (str(release.ref), said.key, said.seq, said.digest, release.digest, release.package)
+            rows.append((*head, release.tree_size, release.files, release.status.value, one.downloads, one.item_text))
+        self.pages.append(zlib.compress(json.dumps(rows).encode(), 1))
+        self.count += len(rows)
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        for page in self.pages:
+            yield from json.loads(zlib.decompress(page))
+
+
+class ProvenLook:
+    """Looks at one registry; remembers between looks how far it is."""
+
+    def __init__(self, registry: Registry, http: Http, context: Context, memory: Memory) -> None:
+        self._registry, self._http, self._context, self._memory = registry, http, context, memory
+        self._ledger: Ledger | None = None
+        self.revocations: SignedRevocations | None = None
+
+    @property
+    def _name(self) -> str:
+        return f"{SOURCE} {self._registry.origin}"
+
+    async def look(self, base: str, emit: Emit) -> None:
+        """Take in what changed. `base` is the address asked: the registry's or a mirror's.
+
+        Raises NotFoundError `http.not_found` when the registry signs nothing, IntegrityError `registry.*`, `center.*`,
+        `record.bad_signature`, DataError `record.*`, `center.bad_change`, and what the port raises.
+        """
+        floor, followed = decode_memory(await self._memory.load(self._name))
+        head, floor = await self._head(base, floor, followed)
+        await self._revoked(base, head)
+        known, shadowed = self._known(), self._shadowed()
+        whole = len(known) == head.head.releases and not self._misjudged(known, shadowed)
+        if not whole or followed.catalogue != head.head.catalogue:
+            held, ledger, head = await self._follow(base, head, floor, followed if whole else Followed())
+            await self._tell(held, shadowed, emit)
+            floor, _ = decode_memory(await self._memory.load(self._name))
+            await self._memory.keep(self._name, encode_memory(floor, Followed(head.head.event, head.head.catalogue)))
+            self._ledger, known = ledger, dict.fromkeys(ledger.places(), "")
+        emit(Survey(SOURCE, self._registry.origin, self._context.clock.wall(), frozenset(known)))
+
+    async def followed_before(self) -> bool:
+        """Whether it ever signed something here; then it must go on signing."""
+        floor, _ = decode_memory(await self._memory.load(self._name))
+        return bool(floor.seq or self._registry.key)
+
+    async def last_event(self) -> int:
+        """The number of the last change taken in."""
+        return decode_memory(await self._memory.load(self._name))[1].event
+
+    # --- Heads ------------------------------------------------------------------------------------------------------
+    async def _head(self, base: str, floor: Floor, followed: Followed) -> tuple[SignedHead, Floor]:
+        """The head, believed and kept."""
+        found = await self._json(self._registry.url(places.HEAD, base))
+        text = found.get("head") if isinstance(found, dict) else None
+        if not isinstance(text, str):
+            raise NotFoundError("http.not_found", url=self._registry.url(places.HEAD, base))
+        signed = open_head(text, self._context.clock.wall(), self._registry.key)
+        fresh = judge(floor, signed)
+        if fresh != floor:
+            await self._memory.keep(self._name, encode_memory(fresh, followed))
+        return signed, fresh
+
+    async def _revoked(self, base: str, head: SignedHead) -> None:
+        """The list that goes with the head; an older one is a replay."""
+        kept_as = f"{REVOCATIONS} {self._registry.origin}"
+        if self.revocations is None:
+            self.revocations = _opened(await self._memory.load(kept_as), self._context.clock.wall())
+        if (self.revocations.seq if self.revocations else 0) >= head.head.revocations:
+            return
+        found = await self._json(self._registry.url(places.REVOCATIONS, base))
+        text = found.get("list") if isinstance(found, dict) else None
+        if not isinstance(text, str) or not text:
+            raise IntegrityError("registry.incomplete")
+        listed = open_revocations(text, self._context.clock.wall(), head.key)
+        if listed.seq < head.head.revocations:
+            raise IntegrityError("registry.rolled_back", found=listed.seq, known=head.head.revocations)
+        self.revocations = listed
+        await self._memory.keep(kept_as, {"list": text, "key": head.key})
+
+    async def _json(self, url: str) -> object:
+        """JSON with numbers as numbers, for what is signed or checked afterwards."""
+        answer = await self._http.ask(HttpRequest(url, keep=False))
+        try:
+            found: object = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            raise DataError("http.no_json", line=1, reason="not readable") from None
+        return found
+
+    # --- Changes ----------------------------------------------------------------------------------------------------
+    async def _follow(
+        self, base: str, head: SignedHead, floor: Floor, followed: Followed
+    ) -> tuple[Held, Ledger, SignedHead]:
+        """Everything after what is followed already; from the beginning when that does not fit what is signed."""
+        ledger = self._ledger or Ledger(self._known())
+        self._ledger = None  # until it is known to be right
+        since = followed.event if followed.event <= head.head.event else 0
+        held = Held()
+        for _ in range(_TRIES):
+            if not since:
+                ledger, held = Ledger(), Held()
+            last = await self._pull(base, since, ledger, held)
+            if ledger.catalogue() == head.head.catalogue and len(ledger) == head.head.releases:
+                return held, ledger, head
+            newer, floor = await self._head(base, floor, followed)
+            since = last if newer.head.event > head.head.event else 0
+            head = newer
+        raise IntegrityError("registry.incomplete")
+
+    async def _pull(self, base: str, since: int, ledger: Ledger, held: Held) -> int:
+        """Check changes and hold them; the number of the last one."""
+        while True:
+            path = f"{places.CHANGES}?since={since}&limit={limits.REGISTRY_PAGE}"
+            body = await self._json(self._registry.url(path, base))
+            rows = body.get("changes") if isinstance(body, dict) else None
+            if not isinstance(rows, list) or len(rows) > limits.REGISTRY_PAGE:
+                raise DataError("center.bad_change", reason="no list of changes")
+            checked = []
+            for at, row in enumerate(rows):
+                change = decode_change(row, self._context.clock.wall())
+                if change.n <= since:
+                    raise DataError("center.bad_change", reason="numbers do not grow")
+                since = change.n
+                checked.append(change)
+                ledger.put(change.signed.release.ref, change.signed.digest, change.signed.seq)
+                if at % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            held.add(checked)
+            if held.count > limits.REGISTRY_CHANGES:
+                raise DataError("center.bad_change", reason=f"more than {limits.REGISTRY_CHANGES}")
+            if len(rows) < limits.REGISTRY_PAGE and not (isinstance(body, dict) and body.get("more") is True and rows):
+                return since
+
+    # --- Reports ----------------------------------------------------------------------------------------------------
+    async def _tell(self, held: Held, shadowed: frozenset[str], emit: Emit) -> None:
+        at = self._context.clock.wall()
+        for count, row in enumerate(held, start=1):
+            emit(self._reading(row, at, shadowed))
+            if count % _AT_ONCE == 0 or count == held.count:
+                emit(Progress(SOURCE, count, held.count, self._registry.name))
+                await self._context.room()
+
+    def _reading(self, row: list[Any], at: float, shadowed: frozenset[str]) -> Reading:
+        place, key, seq, record, digest, package, size, files, status, downloads, text = row
+        ref, registry = parse_ref(place), self._registry
+        below = str(ref.any_version) in shadowed
+        path = places.download_path(ref.kind, ref.id, ref.version)
+        sighting = Sighting(
+            decode_item(read_json(text)),
+            SOURCE,
+            registry.origin,
+            place,
+            f"{registry.url(path)}#sha256={package}",
+            registry.principal(ref.id),
+            registry.evidence(ref.id, proven=True, publisher=key, shadowed=below),
+            at,
+            digest=digest,
+            size=size,
+            files=files,
+            seq=seq,
+            status=Status(status),
+            signals={"downloads": float(downloads)} if downloads else {},
+        )
+        mark = signature(record, seq) + (_BELOW if below else "")
+        return Reading(SOURCE, registry.origin, place, at, (sighting,), (), mark)
+
+    # --- What is known ----------------------------------------------------------------------------------------------
+    def _known(self) -> dict[str, str]:
+        known = dict(self._context.places.known(SOURCE, self._registry.origin))
+        known.pop(ROOT, None)
+        return known
+
+    def _shadowed(self) -> frozenset[str]:
+        """Names that a registry of higher priority has."""
+        known = self._context.places.known
+        above = (place for origin in self._registry.above for place in known(SOURCE, origin) if place != ROOT)
+        return frozenset(place.partition("@")[0] for place in above)
+
+    def _misjudged(self, known: Mapping[str, str], shadowed: frozenset[str]) -> bool:
+        """Whether another registry has gained or lost names since these were told."""
+        if not self._registry.above:
+            return False
+        return any(mark.endswith(_BELOW) != (place.partition("@")[0] in shadowed) for place, mark in known.items())
+
+
+def _opened(kept: Mapping[str, Json], now: float) -> SignedRevocations | None:
+    """The list as it was kept. What is revoked stays so when the list is past its time."""
+    text, key = kept.get("list"), kept.get("key")
+    try:
+        return open_revocations(text, now, key) if isinstance(text, str) and isinstance(key, str) else None
+    except OoderError:
+        return None
+
+
+def signs_nothing(error: OoderError) -> bool:
+    """Whether a registry is of the kind that signs nothing, as opposed to one that cannot be asked now."""
+    return error.code in ("http.not_found", "http.wrong_type", "http.no_json") or (
+        error.code == "http.refused" and error.params.get("status") in (400, 405)
+    )
