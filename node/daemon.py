@@ -186,7 +186,7 @@ class Daemon:
         queue = Queue(self._service.paths)
         engine = Engine(self._service, agents_of(self._service.paths))
         try:
-            await asyncio.to_thread(engine.note_first_seen)
+            await asyncio.to_thread(engine.after_scan)
             if queue.entries():
                 await retry(engine, queue, lambda event: None)
         except OoderError as error:

@@ -56,6 +56,11 @@ class Paths:
         return self.home / "first-seen.json"
 
     @property
+    def revoked(self) -> Path:
+        """What is installed and may not run any more."""
+        return self.home / "revoked.json"
+
+    @property
     def queue(self) -> Path:
         """Installs that wait for a source."""
         return self.home / "queue.json"

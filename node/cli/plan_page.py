@@ -15,6 +15,7 @@ MARKS = {
     Step.KEPT: "=",
     Step.UPGRADED: "↑",
     Step.DOWNGRADED: "↓",
+    Step.REROUTED: "↷",
     Step.REPLACED: "⇄",
     Step.REMOVED: "-",
 }

@@ -52,7 +52,7 @@ def drop_waiting(session: Session, target: str) -> None:
 
 def retry_waiting(session: Session) -> None:
     """After a scan: new releases are noted; what waited and can be had now is installed; the rest says why it waits."""
-    Engine(session.service).note_first_seen()
+    Engine(session.service).after_scan()
     queue = Queue(session.paths)
     if not queue.entries():
         return

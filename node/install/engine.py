@@ -19,21 +19,24 @@ from node.install.fetch import Deliverer, DiskDeliverer, Fetcher, FetchesTrees, 
 from node.install.first_seen import note_first_seen
 from node.install.http_deliverer import HttpDeliverer, copies_of, way_of
 from node.install.importing import deliverers, plan_import
-from node.install.installer import Agents, Installer, Outcome, Tell, activate
+from node.install.installer import Agents, Installer, Outcome, Tell, Trial, activate
 from node.install.package import PackagePlan, open_file, open_package
 from node.install.peer_deliverer import PeerDeliverer
 from node.install.planning import PlanOptions, plan_install
 from node.install.publishers import learn
-from node.install.repository import open_repository
+from node.install.repository import BY_NAME, open_repository
+from node.install.revocations import note_revoked
 from node.install.steps import StepEvent
 from node.install.store import Collected, Committed, Store
 from node.install.universe import IndexUniverse
 from node.install.verify import Verification
 from node.keys import node_key
 from node.service import Service
-from protocol.errors import NotFoundError, OoderError
-from protocol.install.model import Installed
+from protocol import limits
+from protocol.errors import NotFoundError, OoderError, PolicyError
+from protocol.install.model import Generation, Installed
 from protocol.install.planned import InstallPlan, Question
+from protocol.install.revoked import revoked_among
 from protocol.install.target import FileTarget, RepositoryTarget, parse_target
 from protocol.item_json import write_json
 from protocol.refs import parse_ref
@@ -46,7 +49,6 @@ class Engine:
         self.service = service
         self.store = Store(service.paths.home)
         self._agents = agents
-        self._named_schemes: set[str] = set()
 
     @cached_property
     def deliverers(self) -> Mapping[str, Deliverer]:
@@ -60,7 +62,7 @@ class Engine:
             "https": files,
             "http": files,
             "file": DiskDeliverer(),
-            "git": HostedDeliverer(GitDeliverer(self._git_source), self._forge_source),
+            "git": self._git_deliverer(()),
             "peer+http": PeerDeliverer(service.ports.peers, self._fetch_networks()),
         }
 
@@ -68,13 +70,15 @@ class Engine:
         section = self.service.config.sources.get("dht_kademlia")
         return () if section is None else section.fetch_networks  # type: ignore[attr-defined]
 
-    def _git_source(self) -> FetchesTrees:
+    def _git_deliverer(self, named: Sequence[str]) -> Deliverer:
+        """Brings from repositories; `named` are schemes allowed beside those of the settings."""
+        return HostedDeliverer(GitDeliverer(lambda: self._git_source(named)), self._forge_source)
+
+    def _git_source(self, named: Sequence[str]) -> FetchesTrees:
         spec = registry.load("git_repository")
         settings = self.service.config.sources.get("git_repository") or spec.config()
-        # What a person named to be installed was looked at; it may be fetched too.
-        allow = tuple(dict.fromkeys((*settings.allow, *sorted(self._named_schemes))))  # type: ignore[attr-defined]
-        settings = settings.model_copy(update={"allow": allow})
-        source: FetchesTrees = spec.make(settings, self.service.ports)  # type: ignore[assignment]
+        allow = tuple(dict.fromkeys((*settings.allow, *named)))  # type: ignore[attr-defined]
+        source: FetchesTrees = spec.make(settings.model_copy(update={"allow": allow}), self.service.ports)  # type: ignore[assignment]
         return source
 
     def _forge_source(self, name: str) -> FetchesTrees | None:
@@ -115,7 +119,6 @@ class Engine:
     def _open(self, target: str, base: Path) -> PackagePlan | None:
         named = parse_target(target)
         if isinstance(named, RepositoryTarget):
-            self._named_schemes.add(named.url.scheme)
             return open_repository(named, self.service)
         if isinstance(named, FileTarget):
             return open_file(named, self.deliverers.get(target.partition(":")[0]), self.service)
@@ -132,6 +135,12 @@ class Engine:
 
     def _plan_package(self, package: PackagePlan, options: PlanOptions) -> InstallPlan:
         return package.plan(self.service, self.store.current(), options)
+
+    def after_scan(self) -> None:
+        """Start the clock of releases that were not there before, and take what was revoked out of service."""
+        self.note_first_seen()
+        for release in note_revoked(self.service.paths, IndexUniverse(self.service), self.store.current()):
+            self.log("skill.revoked", release)
 
     def note_first_seen(self) -> int:
         """After a scan: start the clock of releases that were not there before; how many."""
@@ -156,13 +165,22 @@ class Engine:
 
     # --- Changes ---------------------------------------------------------------------------------------------------
     async def install(
-        self, plan: InstallPlan, agreed: Collection[Question], tell: Tell, more: Mapping[str, Deliverer] | None = None
+        self,
+        plan: InstallPlan,
+        agreed: Collection[Question],
+        tell: Tell,
+        more: Mapping[str, Deliverer] | None = None,
+        trial: Trial | None = None,
     ) -> Outcome:
-        """Carry out a plan; `more` are deliverers beside the usual ones. See `Installer.install`."""
-        fetcher = self.fetcher if more is None else self._fetcher(more)
+        """Carry out a plan; `more` are deliverers beside the usual ones, `trial` has the last word before the commit. See
+        `Installer.install`."""
+        places = [place.url for item in plan.changes for place in item.locations]
+        # A repository that was named by hand was looked at under this leave; it is fetched under the same.
+        named = [scheme for scheme in BY_NAME if any(url.startswith(f"git+{scheme}:") for url in places)]
+        fetcher = self._fetcher({"git": self._git_deliverer(named), **(more or {})} if named else more or {})
         installer = Installer(self.store, fetcher, self.service.now, self._agents)
         try:
-            outcome = await installer.install(plan, agreed, self._logged(tell))
+            outcome = await installer.install(plan, agreed, self._logged(tell), trial)
         except OoderError as error:
             self.log("skill.install.failed", plan.target, code=error.code)
             raise
@@ -185,6 +203,7 @@ class Engine:
     async def rollback(self, to: int | None, tell: Tell) -> tuple[Committed, dict[str, OoderError]]:
         """Make an earlier generation the current one again, as a new generation."""
         number = self._before() if to is None else to
+        self._refuse_revoked(self.store.generation(number), self.store.current())
         committed = await asyncio.to_thread(self.store.rollback, number, self.service.now(), activation=True)
         self.log("install.rolled_back", "", to=number, generation=committed.generation.number)
         return committed, await activate(self.store, self._agents, committed.generation, tell)
@@ -195,6 +214,14 @@ class Engine:
         if not numbers:
             raise NotFoundError("install.no_generation", number=current.number - 1)
         return numbers[-1]
+
+    def _refuse_revoked(self, back: Generation, current: Generation) -> None:
+        """Raises PolicyError `install.revoked` when going back would bring in what was revoked since."""
+        known = {item.release for item in current.items}
+        found = revoked_among((item for item in back.items if item.release not in known), IndexUniverse(self.service))
+        if found:
+            causes = [item.release for item in found][: limits.PLAN_CAUSES]
+            raise PolicyError("install.revoked", number=back.number, causes=causes)
 
     def verify(self) -> Verification:
         """Every byte against its digest."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,8 +21,9 @@ from node.install.stage import Stage
 from node.install.steps import Stage as Step
 from node.install.steps import StepEvent
 from node.install.store import Committed, Store
+from protocol.digest import TreeFile
 from protocol.errors import ConflictError, OoderError, PolicyError
-from protocol.install.apply import Change
+from protocol.install.apply import Change, apply
 from protocol.install.consents import RUN
 from protocol.install.model import Consent, Generation, Installed, Origin
 from protocol.install.planned import Asked, InstallPlan, Planned, Question
@@ -38,6 +39,28 @@ class Agents(Protocol):
 
     async def reconcile(self, generation: Generation, tell: Callable[[str, str], None]) -> dict[str, OoderError | None]:
         """Bring the agents to `generation`; per scene ref, why it is not active (None = it is)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What would be committed: the next generation, and where its trees are, staged or in the store. Valid during the trial."""
+
+    generation: Generation
+    stage: Stage
+    store: Store
+
+    def tree(self, digest: str) -> Path:
+        """The files of a tree."""
+        return self.stage.path(digest) if digest in self.stage.trees else self.store.tree(digest)
+
+    def list_files(self, digest: str) -> tuple[TreeFile, ...]:
+        """What a tree consists of."""
+        done = self.stage.trees.get(digest)
+        return done.files if done else self.store.list_files(digest)
+
+
+Trial = Callable[[Proposal], Awaitable[None]]
+"""Has the last word before a commit: what it raises is why nothing is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +82,12 @@ class Installer:
         self._now = now
         self._agents = agents
 
-    async def install(self, plan: InstallPlan, agreed: Collection[Question], tell: Tell) -> Outcome:
+    async def install(
+        self, plan: InstallPlan, agreed: Collection[Question], tell: Tell, trial: Trial | None = None
+    ) -> Outcome:
         """Carry out `plan`. `agreed` are the questions the person said yes to.
 
-        Raises PolicyError `install.not_agreed`; what fetching, checking and committing raise. The old state then holds.
+        Raises PolicyError `install.not_agreed`; what fetching, checking, `trial` and committing raise. The old state then holds.
         """
         open_questions = [question for question in plan.questions if question not in agreed]
         if open_questions:
@@ -76,7 +101,10 @@ class Installer:
                 step = Step.VERIFY
                 await self._verify(plan, stage, brought, tell)
                 step = Step.DEPENDENCIES
-                committed = await self._commit(plan, stage, brought, tell)
+                change = self._change(plan, brought)
+                if trial is not None:
+                    await trial(Proposal(apply(self._store.current(), change, self._now()), stage, self._store))
+                committed = await self._commit(plan, stage, change, tell)
         except (OoderError, asyncio.CancelledError) as error:
             note = error.code if isinstance(error, OoderError) else "interrupted"
             tell(StepEvent(step, "failed", plan.target, note=note))
@@ -127,15 +155,18 @@ class Installer:
             if (found.kind, found.id) == (item.kind, item.id)
         }
 
-    async def _commit(self, plan: InstallPlan, stage: Stage, brought: dict[str, Brought], tell: Tell) -> Committed:
+    def _change(self, plan: InstallPlan, brought: dict[str, Brought]) -> Change:
         now = self._now()
         rows = tuple(installed_of(item, brought.get(item.release), self._store, now) for item in plan.items)
-        change = Change(f"install {plan.target}", rows, consents=_consents(plan, rows, now), base=plan.base)
-        tell(StepEvent(Step.DEPENDENCIES, "started", plan.target, 0, len(rows)))
+        return Change(f"install {plan.target}", rows, consents=_consents(plan, rows, now), base=plan.base)
+
+    async def _commit(self, plan: InstallPlan, stage: Stage, change: Change, tell: Tell) -> Committed:
+        count = len(change.add)
+        tell(StepEvent(Step.DEPENDENCIES, "started", plan.target, 0, count))
         committed = await asyncio.to_thread(
-            lambda: self._store.commit(change, now, stage, activation=self._agents is not None)
+            lambda: self._store.commit(change, self._now(), stage, activation=self._agents is not None)
         )
-        tell(StepEvent(Step.DEPENDENCIES, "completed", plan.target, len(rows), len(rows)))
+        tell(StepEvent(Step.DEPENDENCIES, "completed", plan.target, count, count))
         return committed
 
     async def _activate(self, committed: Committed, tell: Tell) -> dict[str, OoderError]:

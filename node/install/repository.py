@@ -31,7 +31,7 @@ from sources import git_repository
 from sources.ports import Context, Git, GitBounds
 
 _ORDER = {Kind.SCENE: 0, Kind.SKILL: 1}
-_NAMED = ("ssh", "file")
+BY_NAME = ("ssh", "file")
 """Schemes that need no leave in the settings when the person names the repository: both are this user's own reach."""
 
 
@@ -90,7 +90,7 @@ def _config(service: Service, target: RepositoryTarget) -> git_repository.Config
     """The settings of git repositories, for this one alone."""
     config = service.config.sources.get(git_repository.Provider.name)
     config = config if isinstance(config, git_repository.Config) else git_repository.Config()
-    allow = tuple(dict.fromkeys((*config.allow, *(name for name in _NAMED if name == target.url.scheme))))
+    allow = tuple(dict.fromkeys((*config.allow, *(name for name in BY_NAME if name == target.url.scheme))))
     wanted = git_repository.RepositoryConfig(url=str(target.url), ref=target.ref)
     parse_url(str(target.url), allow)
     return config.model_copy(update={"repositories": (wanted,), "allow": allow})

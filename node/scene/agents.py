@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from node.install.revocations import read_revoked
 from node.io.atomic import write_file
 from node.paths import Paths
 from node.scene.agent import CallAnswer, SceneAgent
@@ -44,13 +45,16 @@ class SceneAgents:
         """Make the agents those of `generation`. Returns why scenes that should run do not."""
         async with self._changing:
             self.generation = generation
+            revoked = await asyncio.to_thread(read_revoked, self._machine.paths)
             wanted = {scene.id: scene for scene in generation.scenes}
             for gone in sorted(self._agents.keys() - wanted.keys()):
                 await self._retire(gone)
                 _forget(self._machine.paths, gone)
             for scene in wanted.values():
-                if self._prints.get(scene.id) != fingerprint(generation, scene):
+                mark = fingerprint(generation, scene, revoked)
+                if self._prints.get(scene.id) != mark:
                     await self._renew(scene)
+                    self._prints[scene.id] = mark
             problems = {
                 name: agent.problem() for name, agent in self._agents.items() if agent.state is not State.STOPPED
             }
@@ -149,7 +153,6 @@ class SceneAgents:
             await old.hand_over(agent)
         if wish is State.SUSPENDED and agent.state is State.ACTIVE:
             agent.suspend()
-        self._prints[scene.id] = fingerprint(self.generation, scene)
 
     async def _activate(self, agent: SceneAgent, running: Mapping[str, Runner] | None = None) -> None:
         await agent.activate(self._tasks, running=running)
@@ -204,14 +207,14 @@ async def call_once(
             await agent.stop()
 
 
-def fingerprint(generation: Generation, scene: Installed) -> str:
+def fingerprint(generation: Generation, scene: Installed, revoked: Collection[str] = ()) -> str:
     """Everything that a scene's agent depends on, as one word."""
     items = generation.closure([scene])
     releases = {item.release for item in items}
     consents = sorted(
         (one.release, one.digest, one.permissions) for one in generation.consents if one.release in releases
     )
-    parts = [(item.release, item.digest) for item in items]
+    parts = [(item.release, item.digest, item.release in revoked) for item in items]
     routes = [(route.capability, route.skills, route.strategy) for route in scene.routes]
     return hashlib.sha256(json.dumps([parts, routes, consents]).encode()).hexdigest()
 

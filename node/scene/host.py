@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -45,7 +46,7 @@ async def _follow(
     async with serve_control(paths, every):
         seen = ""
         while True:
-            now = await asyncio.to_thread(_mark, store)
+            now = await asyncio.to_thread(_mark, store, paths)
             if now != seen:
                 seen = now
                 try:
@@ -113,10 +114,14 @@ def _id(params: Mapping[str, Any], name: str, kind: Kind) -> str:
     return ref.id
 
 
-def _mark(store: Store) -> str:
-    """Changes whenever another generation becomes current."""
+def _mark(store: Store, paths: Paths) -> str:
+    """Changes whenever another generation becomes current, or something of it is revoked."""
+    return " ".join(_stamp(path) for path in (store.home / STORE / "current", paths.revoked))
+
+
+def _stamp(path: Path) -> str:
     try:
-        status = (store.home / STORE / "current").stat()
+        status = path.stat()
     except OSError:
         return "none"
     return f"{status.st_ino} {status.st_mtime_ns}"

@@ -21,6 +21,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
@@ -160,7 +161,11 @@ class Guardian:
     def _terminate(self) -> None:
         if not self._kill_at:
             self._kill_at = time.monotonic() + self._spec["grace"]
-            self._signal_all(signal.SIGTERM)
+            self._signal_all(signal.SIGTERM, but=self._box())
+
+    def _box(self) -> set[int]:
+        """The sandbox's own processes: ended with its contents, and asked to end before them they would kill it unasked."""
+        return {self._pid, *children(self._pid)} if self._spec.get("boxed") else set()
 
     def _reap_others(self) -> None:
         """Orphans of the program that came to us; the program itself is left to `_watch`."""
@@ -169,10 +174,12 @@ class Guardian:
                 with suppress(ChildProcessError):
                     os.waitpid(pid, os.WNOHANG)
 
-    def _signal_all(self, number: int) -> None:
-        """To every descendant, through a descriptor: a number that became somebody else's meanwhile is not hit."""
+    def _signal_all(self, number: int, but: Collection[int] = ()) -> None:
+        """To every descendant `but` these, through a descriptor: a number that became somebody else's meanwhile is not hit."""
         held = []
         for pid, parent in descendants():
+            if pid in but:
+                continue
             with suppress(OSError):
                 held.append(os.pidfd_open(pid))
                 if parent_of(str(pid)) not in {parent, os.getpid()}:
@@ -204,10 +211,14 @@ class Guardian:
             self._take()
 
 
-def children() -> list[int]:
-    """The children of this process."""
-    with open(f"/proc/self/task/{os.getpid()}/children") as file:
-        return [int(word) for word in file.read().split()]
+def children(pid: int = 0) -> list[int]:
+    """The children of a process, of this one by default; none of one that is gone."""
+    pid = pid or os.getpid()
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
 
 
 def descendants() -> list[tuple[int, int]]:

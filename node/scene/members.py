@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from random import SystemRandom
 
+from node.install.revocations import read_revoked
 from node.paths import Paths
 from node.scene.connectors.base import Runner
 from node.scene.connectors.document import DocumentRunner
@@ -91,6 +92,7 @@ class _Reader:
         self, machine: Machine, generation: Generation, scene: Installed, items: tuple[Installed, ...]
     ) -> None:
         self._machine, self._generation, self._scene, self._items = machine, generation, scene, items
+        self._revoked = read_revoked(machine.paths)
         self._read: dict[str, Item] = {}
         self.runners: dict[str, Runner] = {}
 
@@ -129,6 +131,8 @@ class _Reader:
             return Member(installed.release, contract, None, error)
 
     def _runner(self, installed: Installed, skill: Item, contract: Contract) -> Runner:
+        if self._revoked.get(installed.release) == installed.digest:
+            raise PolicyError("scene.revoked", skill=installed.release)
         spec = connector_of(skill, contract.capability)
         name, capability = str(installed.ref), f"cap:{contract.capability}"
         if isinstance(spec, Nothing):

@@ -39,8 +39,10 @@ def questions_of(items: Sequence[Planned], facts: Facts) -> tuple[Question, ...]
     for item in items:
         if item.step is Step.KEPT:
             continue
-        found.update(_trust(item, facts))
         found.update(_widening(item, facts))
+        if item.step is Step.REROUTED:  # its own bytes were agreed to
+            continue
+        found.update(_trust(item, facts))
         found.update(_text(item, facts.candidates[item.release]))
         near = [n for n in lookalikes(item.id, known, folds) if facts.known[n] > item.trust.rank]
         if near:

@@ -149,7 +149,11 @@ def _row(
 ) -> Planned:
     before = installed.find(one.item.kind, one.item.id)
     same = next((item for item in before if item.release == one.release), None)
+    needs = tuple(sorted({edge.child.release for edge in edges if edge.child is not one}))
+    routes = _routes(one, edges, solution)
     step, was = _step(one, before, same)
+    if same is not None and (same.needs, same.routes) != (needs, routes):
+        step = Step.REROUTED
     if same is not None and one.digest and same.digest and one.digest != same.digest:
         raise ConflictError("install.equivocation", release=one.release, causes=[same.digest, one.digest])
     return Planned(
@@ -168,10 +172,10 @@ def _row(
         step=step,
         was=was,
         requested=first_edge[one.release].parent is None or (same is not None and same.requested),
-        needs=tuple(sorted({edge.child.release for edge in edges if edge.child is not one})),
+        needs=needs,
         why=_why(one, first_edge),
         may=abilities_of(one.item, offline=one.offline),
-        routes=_routes(one, edges, solution),
+        routes=routes,
         newer=_newer(one, solution),
         first_seen=one.first_seen,
         form=str(one.item.facts.get("form", "")) if isinstance(one.item.facts.get("form"), str) else "",

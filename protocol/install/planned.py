@@ -19,6 +19,7 @@ class Step(StrEnum):
     KEPT = "kept"
     UPGRADED = "upgraded"
     DOWNGRADED = "downgraded"
+    REROUTED = "rerouted"  # the same release, with other skills behind its capabilities
     REPLACED = "replaced"  # the same version of another principal, or a version that cannot be compared
     REMOVED = "removed"
 

@@ -73,6 +73,12 @@ _PIPELINE = {
         "Compare the others: ooder replace {scene} CAP --with SKILL --plan",
         "比较其他技能：ooder replace {scene} CAP --with SKILL --plan",
     ),
+    "install.revoked": Message(
+        "generation {number} holds what was revoked since: {causes}",
+        "第 {number} 代含有此后被撤销的项目：{causes}",
+        "Go back to another generation (ooder history), or install a release that is not revoked.",
+        "请回到其他代（ooder history），或安装未被撤销的版本。",
+    ),
     "install.needs_network": Message(
         "{target} is not on this machine, and nothing here can fetch it now",
         "{target} 不在本机，目前也无法获取",

@@ -37,6 +37,12 @@ _CALLS = {
         "Start it: ooder start {scene}",
         "启动：ooder start {scene}",
     ),
+    "scene.revoked": Message(
+        "{skill} was revoked, so it is not run any more; its files stay to be looked at",
+        "{skill} 已被撤销，不再运行；其文件保留以供查看",
+        "Take another release or another skill: ooder update, ooder replace SCENE CAP --with SKILL",
+        "请换一个版本或技能：ooder update，ooder replace SCENE CAP --with SKILL",
+    ),
     "scene.bad_transition": Message(
         "a scene that is {state} cannot take '{event}'", "处于 {state} 的场景不能发生“{event}”"
     ),

@@ -63,3 +63,11 @@ def test_what_cannot_be_is_refused(
 def test_a_plan_only_compares(ooder: Ooder, installed: None) -> None:
     code, out, _ = ooder(*REPLACE, "skill-text-brief", "--plan")
     assert code == 0 and "skill-summary-service" in out and skill_of(ooder) == "skill:skill-text-digest"
+
+
+def test_nothing_is_committed_before_the_new_skill_answered(ooder: Ooder, installed: None) -> None:
+    before = data(ooder("installed", "--json"))["generation"]
+    assert ooder(*REPLACE, "skill:skill-summary-service", "--probe", TEXT, "--yes")[0] == 7
+    assert data(ooder("installed", "--json"))["generation"] == before
+    assert ooder(*REPLACE, "skill-text-brief", "--probe", TEXT, "--yes")[0] == 0
+    assert data(ooder("installed", "--json"))["generation"] == before + 1

@@ -184,6 +184,7 @@ class ProcessRunner:
             command = boxed(sandbox, command, home=place.home, view=place.view, data=place.data)
         spec = {
             "command": command,
+            "boxed": sandbox is not None,
             "cwd": str(program.place.view),
             "log": str(program.place.log),
             "log_bytes": limits.SKILL_LOG_BYTES,

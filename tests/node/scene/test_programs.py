@@ -151,7 +151,7 @@ async def test_nothing_of_our_environment_or_files_is_shown(home: Home, monkeypa
     code = """
 def answer(request):
     fds = {fd: os.readlink("/proc/self/fd/" + fd) for fd in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + fd)}
-    told = {"env": dict(os.environ), "fds": fds, "cwd": os.getcwd(), "sid": os.getsid(0) == os.getpid(), "core": __import__("resource").getrlimit(4)}
+    told = {"env": dict(os.environ), "fds": fds, "cwd": os.getcwd(), "sid": os.getsid(0) in (os.getpid(), 1), "core": __import__("resource").getrlimit(4)}
     return {"summary": json.dumps(told), "sentences": []}
 """
     settings = home.paths.skill_config / "bad"
