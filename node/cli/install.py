@@ -190,6 +190,8 @@ def teller(session: Session) -> Any:
         name = session.say(f"step.{event.step.value}")
         if event.state == "failed":
             session.screen.talk(f"✗ {number}/6 {name}: {show(event.ref)} {show(event.note, 300)}")
+        elif event.state == "deferred":
+            session.screen.talk(f"· {number}/6 {name}: {session.say('step.deferred')}")
         elif event.state == "completed" and event.step.value not in finished:
             finished.add(event.step.value)
             counted = f" ({event.done})" if event.total else ""

@@ -87,7 +87,11 @@ def sentence(session: Session, group: Sequence[Question]) -> str:
 
 
 def _matches(session: Session, plan: InstallPlan) -> None:
+    told = set()
     for match in plan.matches:
+        if (match.capability, match.release) in told:
+            continue  # asked for twice, answered the same
+        told.add((match.capability, match.release))
         others = ", ".join(f"{show(one.release.split(' ')[0])} ({one.trust.value})" for one in match.alternatives)
         line = session.say(
             "plan.match",

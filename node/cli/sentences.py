@@ -227,6 +227,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "step.dependencies": ("install with dependencies", "连同依赖安装"),
     "step.initialise": ("initialise scene agent", "初始化场景智能体"),
     "step.activate": ("activate", "激活"),
+    "step.deferred": ("with the node (ooder serve) or the first call", "随节点启动（ooder serve）或首次调用时"),
     "step.cache": ("cache", "缓存"),
     "install.done": ("Installed {n} items: generation {generation}.", "已安装 {n} 项：第 {generation} 代。"),
     "install.inactive": ("{ref} is installed, not active: {reason}", "{ref} 已安装，未激活：{reason}"),

@@ -179,6 +179,8 @@ async def activate(store: Store, agents: Agents | None, generation: Generation, 
     tell(StepEvent(Step.INITIALISE, "started", "", 0, len(scenes)))
     if agents is None:
         tell(StepEvent(Step.INITIALISE, "completed", "", len(scenes), len(scenes)))
+        if scenes:
+            tell(StepEvent(Step.ACTIVATE, "deferred"))
         return {}
     outcome = await agents.reconcile(
         generation, lambda ref, state: tell(StepEvent(Step.INITIALISE, "progressed", ref, note=state))

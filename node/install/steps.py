@@ -22,7 +22,7 @@ ORDER = tuple(Stage)
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:
-    """`state` is started, progressed, completed or failed; `done` of `total` items, `size` bytes brought so far."""
+    """`state` is started, progressed, completed, failed or deferred (no node runs: the scene starts with it); `done` of `total` items, `size` bytes brought so far."""
 
     step: Stage
     state: str
