@@ -1,17 +1,22 @@
-"""`python -m scenarios list` and `python -m scenarios run NAME [--driver netns|loopback]`: timeline, verdict, exit code (0 passed, 1 failed,
-2 unknown, 5 not possible here). `ooder scenario` is the same."""
+"""`python -m scenarios list`, `run NAME [--driver netns|loopback|docker]`: timeline, verdict, exit code (0 passed, 1 failed, 2 unknown,
+5 not possible here); `compose NAME`: its compose file. `ooder scenario` is the same."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 import time
+from collections.abc import Callable
+from types import FrameType
 
-from protocol.errors import NotFoundError
+from protocol.errors import NotFoundError, UnavailableError
 from scenarios.netns import LabUnavailable
-from scenarios.topology import load, names
+from scenarios.topology import Topology, load, names
 from scenarios.world import Failed, World
+
+DRIVERS = ("netns", "docker", "loopback")
 
 
 def run(name: str, driver: str = "netns") -> int:
@@ -21,7 +26,7 @@ def run(name: str, driver: str = "netns") -> int:
     print(f"{name}: {topology.about}", flush=True)
     began = time.monotonic()
     try:
-        with World(topology, lambda line: print(line, flush=True), driver) as world:
+        with make_world(name, topology, lambda line: print(line, flush=True), driver) as world:
             story.play(world)
     except Failed as error:
         print(f"FAILED {name}: {error}")
@@ -33,21 +38,45 @@ def run(name: str, driver: str = "netns") -> int:
     return 0
 
 
+def make_world(name: str, topology: Topology, tell: Callable[[str], None], driver: str) -> World:
+    """The world of a driver; each is loaded only when it is used."""
+    if driver == "docker":
+        from scenarios.world_docker import DockerWorld
+
+        return DockerWorld(name, topology, tell)
+    from scenarios.world_here import HereWorld
+
+    return HereWorld(topology, tell, driver)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="ooder scenario")
-    parser.add_argument("command", choices=["run", "list"])
+    parser.add_argument("command", choices=["run", "list", "compose"])
     parser.add_argument("name", nargs="?", default="")
-    parser.add_argument("--driver", choices=["netns", "loopback"], default="netns")
+    parser.add_argument("--driver", choices=DRIVERS, default="netns")
     chosen = parser.parse_args()
-    if chosen.command == "list":
-        for name in names():
-            print(f"{name:<24} {load(name).about}")
-        return 0
+    signal.signal(signal.SIGTERM, _leave)
     try:
+        if chosen.command == "list":
+            for name in names():
+                print(f"{name:<24} {load(name).about}")
+            return 0
+        if chosen.command == "compose":
+            from scenarios.compose import write
+
+            print(write(chosen.name, load(chosen.name)), end="")
+            return 0
         return run(chosen.name, chosen.driver)
-    except NotFoundError as error:
+    except (NotFoundError, UnavailableError) as error:
         print(f"error {error.code}: {error}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, NotFoundError) else 5
+    except KeyboardInterrupt:
+        print("stopped; everything is removed", file=sys.stderr)
+        return 130
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from protocol.errors import NotFoundError
 
-FOLDER = Path(__file__).resolve().parent / "topologies"
+ROOT = Path(__file__).resolve().parent.parent
+CATALOGUE = ROOT / "scenarios" / "catalogue"
+FOLDER = ROOT / "scenarios" / "topologies"
 
 
 class Part(BaseModel):
@@ -42,6 +45,33 @@ class Topology(Part):
     lans: dict[str, str]
     routers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     nodes: dict[str, Machine]
+
+    def addresses(self) -> dict[str, dict[str, str]]:
+        """machine -> lan -> address: routers from .1 on, nodes from .11 on, counted over all that are on the lan."""
+        found: dict[str, dict[str, str]] = {}
+
+        def plug(name: str, lan: str, first: int) -> None:
+            others = [plugs[lan] for other, plugs in found.items() if lan in plugs and other != name]
+            number = sum(1 for ip in others if first > 1 or int(ip.split(".")[3]) < 11)
+            found.setdefault(name, {})[lan] = str(ipaddress.IPv4Network(self.lans[lan])[first + number])
+
+        for router, lans in self.routers.items():
+            for lan in lans:
+                plug(router, lan, 1)
+        for name, machine in self.nodes.items():
+            plug(name, machine.lan, 11)
+        return found
+
+
+def settings_of(name: str, machine: Machine, catalogue: str) -> dict[str, Any]:
+    """The `config.yaml` of a machine; `catalogue` is the folder of the demo catalogue there."""
+    sources: dict[str, Any] = {"local_fs": {"agent_folders": False}}
+    if machine.catalogue:
+        sources["local_fs"]["folders"] = [catalogue]
+    settings: dict[str, Any] = {"name": name, "api": {"port": 0}, "sources": sources}
+    settings |= {key: value for key, value in machine.settings.items() if key != "sources"}
+    sources |= machine.settings.get("sources", {})
+    return settings
 
 
 def names() -> list[str]:

@@ -14,7 +14,7 @@ from protocol.errors import UnavailableError
 
 @click.group("scenario")
 def scenario_command() -> None:
-    """Topologies of many real nodes: list, run."""
+    """Topologies of many real nodes: list, run, compose."""
 
 
 @scenario_command.command("list")
@@ -27,12 +27,23 @@ def list_scenarios(ctx: click.Context) -> None:
 
 @scenario_command.command("run")
 @click.argument("name")
-@click.option("--driver", type=click.Choice(["netns", "loopback"]), default="netns", help="How machines are made.")
+@click.option(
+    "--driver", type=click.Choice(["netns", "docker", "loopback"]), default="netns", help="How machines are made."
+)
 @common_options
 @click.pass_context
 def run_scenario(ctx: click.Context, name: str, driver: str) -> None:
     """Build NAME, play its story, print timeline and verdict, remove everything."""
     ctx.exit(_run("run", name, "--driver", driver))
+
+
+@scenario_command.command("compose")
+@click.argument("name")
+@common_options
+@click.pass_context
+def compose_scenario(ctx: click.Context, name: str) -> None:
+    """Print NAME as a compose file, as it lies in scenarios/compose/."""
+    ctx.exit(_run("compose", name))
 
 
 def _run(*arguments: str) -> int:

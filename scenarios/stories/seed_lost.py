@@ -20,7 +20,7 @@ def play(world: World) -> None:
     look(world, "n3", nodes=12, what="nothing is lost with the seeds")
     world.start("n9")
     world.until("who restarts joins from memory", lambda: joined_again(world, "n9"), 15.0)
-    (world.paths("n0").home / "dht.db").unlink()
+    world.forget("n0", "dht.db")
     done = world.ask("n0", "node", "--json", "dht", "status", accept=(5,))
     if done["error"]["code"] != "dht.unreachable":
         raise Failed(f"a newcomer that knows only dead seeds is told {done}")

@@ -1,0 +1,129 @@
+"""Compose files: as their topology says, as the specification says, and driven by exactly these commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scenarios.compose import FOLDER, path_of, write
+from scenarios.topology import ROOT, load, names
+from scenarios.world_docker import DockerWorld, sweep
+from tests.fakes.compose_spec import ComposeFile
+
+DOCKER = """#!/bin/sh
+# A docker client that writes down how it was called.
+printf '%s\\n' "$*" >> "$DOCKER_CALLS"
+case "$*" in
+  *"compose ls"*) echo '[{"Name": "ooder-clone-4194305"}, {"Name": "shop-1"}, {"Name": "ooder-clone-1"}]';;
+  *"ps --services"*) printf 'a\\nb\\n';;
+  *" key") echo KEY;;
+  *"--json peers") echo '{"peers": [{"key": "KEY", "light": "online"}]}';;
+esac
+"""
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_committed_file_is_the_one_that_its_topology_makes(name: str) -> None:
+    assert path_of(name).read_text("utf-8") == write(name, load(name)), "run: python -m scenarios.compose"
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_file_holds(name: str) -> None:
+    topology = load(name)
+    file = ComposeFile.model_validate(yaml.safe_load(path_of(name).read_text("utf-8")))
+    for machine, each in topology.nodes.items():
+        service = file.services[machine]
+        assert service.user == "" and service.cap_add == [], "nodes are ordinary users"
+        settings = yaml.safe_load(file.configs[f"{machine}-settings"].content.replace("$$", "$"))
+        assert settings["name"] == machine and service.command[4:] == list(each.program)
+    assert all(file.networks[lan].internal for lan in topology.lans) is not bool(topology.routers)
+
+
+def test_no_file_is_left_of_a_topology_that_is_gone() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(names())
+
+
+def test_machines_have_the_addresses_they_have_in_namespaces() -> None:
+    addresses = load("department-two-subnets").addresses()
+    assert addresses["router"] == {"office": "10.77.1.1", "lab": "10.77.2.1"}
+    assert addresses["seed"] == {"office": "10.77.1.13"}  # as the settings of the other machines say
+
+
+def test_the_image_is_slim_has_an_ordinary_user_and_a_health_check() -> None:
+    text = (ROOT / "scenarios" / "docker" / "Dockerfile").read_text("utf-8")
+    stages = [line.split() for line in text.splitlines() if line.startswith("FROM ")]
+    assert [words[-1] for words in stages] == ["packages", "node", "machine"]
+    assert all("slim" in words[1] or words[1] == "node" for words in stages)
+    assert "--require-hashes" in text and "HEALTHCHECK" in text and text.rstrip().endswith("USER 10001:10001")
+    copied = {line.split()[1] for line in text.splitlines() if line.startswith("COPY ") and "--from" not in line}
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == allowed and all((ROOT / each).exists() for each in copied)
+
+
+@pytest.fixture
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    docker, said = tmp_path / "docker", tmp_path / "calls"
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_CALLS", str(said))
+    return said
+
+
+def test_a_scenario_is_driven_by_these_commands(calls: Path) -> None:
+    told: list[str] = []
+    with DockerWorld("department-two-subnets", load("department-two-subnets"), told.append) as world:
+        project = f"ooder-department-two-subnets-{os.getpid()}"
+        world.start("seed")
+        world.signal("seed", signal.SIGTERM)
+        world.signal("seed", signal.SIGSTOP)
+        assert world.lives("a") and not world.lives("seed")
+        assert world.light("desk", "bench") == "online"
+        world.split("office", ["desk"])
+        world.heal("office")
+    prefix = f"compose --file {path_of('department-two-subnets')} --project-name {project} --profile late "
+    lines = calls.read_text().splitlines()
+    acts = [line.removeprefix(prefix) for line in lines if not line.removeprefix(prefix).startswith("exec ")]
+    up = "up --detach --no-build"
+    assert acts == [
+        "compose version --short",
+        "version --format {{.Server.Version}}",
+        "compose ls --all --format json",
+        "compose --project-name ooder-clone-4194305 down --volumes --remove-orphans --timeout 1",
+        "build --quiet",
+        f"{up} router",
+        f"{up} --force-recreate desk bench desk-cable bench-cable",
+        f"{up} --force-recreate seed seed-cable",
+        "kill --signal SIGTERM seed",
+        "pause seed",
+        "ps --services --status running",
+        "ps --services --status running",
+        f"network disconnect {project}_office {project}-desk-1",
+        f"network connect --ip 10.77.1.12 {project}_office {project}-desk-1",
+        "down --volumes --remove-orphans --timeout 1",
+    ]
+    assert prefix + "exec --no-TTY desk python -m node --json peers" in lines
+
+
+def test_only_projects_of_dead_runs_are_swept(calls: Path) -> None:
+    assert sweep() == ["ooder-clone-4194305"]
+
+
+def test_without_an_engine_that_is_said(tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "scenarios", "run", "clone", "--driver", "docker"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 5 and "scenario.no_engine" in done.stderr and "not installed" in done.stderr
+
+
+def test_the_command_prints_the_file() -> None:
+    command = [sys.executable, "-m", "scenarios", "compose", "personal-3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.dumps(yaml.safe_load(done.stdout)) and done.stdout == path_of("personal-3").read_text("utf-8")
