@@ -51,6 +51,8 @@ class Desk:
         """Who is seen; the sources that see peers replace it. Blocks."""
         self.center: Center | None = None
         """The SkillCenter this node is, if it is one."""
+        self.writes = 0
+        """How many requests changed something."""
         self.base = ""
         """The address of the control plane, known once it listens."""
         self.peer_base = ""

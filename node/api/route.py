@@ -122,7 +122,7 @@ class Route:
     takes: int = limits.API_BODY_BYTES
     """Bytes a request may bring; above the usual bound only handlers that read piece by piece."""
     held: bool = False
-    """The same question within `limits.API_ANSWER_SECONDS` gets the same bytes."""
+    """The same question within `limits.API_ANSWER_SECONDS` gets the same bytes, unless this node wrote something meanwhile."""
 
     @property
     def topic(self) -> str:

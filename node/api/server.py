@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from time import perf_counter
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from aiohttp import web
 
@@ -67,6 +67,15 @@ class PeerDoor:
         check_body(head)
 
 
+class Held(NamedTuple):
+    """An answer that may be given again until then, unless this process wrote something meanwhile."""
+
+    until: float
+    mark: tuple[int, int]
+    data: bytes
+    tag: str
+
+
 class Plane:
     """One plane: its routes behind its door."""
 
@@ -76,7 +85,7 @@ class Plane:
         self._cookie = cookie
         self._slots = asyncio.Semaphore(limits.API_REQUESTS)
         self._routes: dict[object, Route] = {}
-        self._held: OrderedDict[object, tuple[float, bytes, str]] = OrderedDict()
+        self._held: OrderedDict[object, Held] = OrderedDict()
         self.app = web.Application(middlewares=[self._around], client_max_size=limits.API_BODY_BYTES)
         self.app.on_response_prepare.append(self._dress)
         for route in routes_of(audience):
@@ -172,14 +181,18 @@ class Plane:
         key = (route.name, params, language)
         now = asyncio.get_running_loop().time()
         held = self._held.get(key) if route.held else None
-        if held and held[0] > now:
-            return _send(request, route, held[1], held[2])
+        mark = (self._desk.service.index.written, self._desk.writes)
+        if held and held.until > now and held.mark == mark:
+            return _send(request, route, held.data, held.tag)
         async with self._slots:
             body = read_body(route, await _read(request))
             session = request.cookies.get(self._cookie, "") if self._cookie else ""
             headers = request.headers
             said = Said(session, headers.get("Idempotency-Key", "")[:100], headers.get("Accept", ""))
-            value = await route.handler(Call(self._desk, params, body, language, said))
+            try:
+                value = await route.handler(Call(self._desk, params, body, language, said))
+            finally:
+                self._desk.writes += route.method in WRITES
         if route.kind is Answer.FILE:
             return web.FileResponse(value, headers={"Content-Type": "application/octet-stream"})
         if route.kind is Answer.TEXT:
@@ -188,7 +201,7 @@ class Plane:
         data = write_answer(route, value)
         tag = _tag(data) if route.tagged or route.held else ""
         if route.held:
-            self._held[key] = (now + limits.API_ANSWER_SECONDS, data, tag)
+            self._held[key] = Held(now + limits.API_ANSWER_SECONDS, mark, data, tag)
             self._held.move_to_end(key)
             if len(self._held) > limits.API_ANSWERS_HELD:
                 self._held.popitem(last=False)

@@ -38,6 +38,8 @@ class Index:
         self.path = path
         self.rebuilt: StorageError | None = None
         """Why the index is empty, when a damaged file had to be replaced since this object was made."""
+        self.written = 0
+        """How often this object wrote: what was read before another number may be out of date."""
         self._wall = wall
         self._lock = RLock()
         self._locks = {"write": RLock(), "read": RLock()}
@@ -140,7 +142,10 @@ class Index:
             )
             return len(changes)
 
-        return self._use("write", lambda db: schema.transact(db, all_of_it))
+        try:
+            return self._use("write", lambda db: schema.transact(db, all_of_it))
+        finally:
+            self.written += 1
 
     def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         return self._use("read", work)

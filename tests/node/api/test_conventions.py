@@ -67,3 +67,17 @@ async def test_the_same_key_is_the_same_install(node: Running) -> None:
     assert (again["id"], again["state"]) == (first["id"], "completed")
     _, other, _ = await node.call("POST", "/api/v1/installs", wish)
     assert other["id"] != first["id"]
+
+
+async def test_after_a_write_the_answer_is_fresh(node: Running) -> None:
+    """Answers are held for a second; nobody sees one from before what they did."""
+    _, before = await node.get("/api/v1/items/skill:skill-approval")
+    assert (await node.get("/api/v1/items/skill:skill-approval"))[1] == before
+    wish = {"principal": "git:github.com#7"}
+    assert (await node.call("PUT", "/api/v1/trust/skill:skill-approval", wish))[0] == 200
+    _, after = await node.get("/api/v1/items/skill:skill-approval")
+    assert after != before
+    _, lists = await node.get("/api/v1/items?kind=skill")
+    service = node.desk.service
+    service.index.forget("local_fs", "", service.rules, service.now())
+    assert (await node.get("/api/v1/items?kind=skill"))[1]["total"] == 0 < lists["total"]
