@@ -96,6 +96,8 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
         "scene.skill_unreachable",
         "scene.skill_unwell",
         "plan.waits_for_source",
+        "dht.no_bootstrap",
+        "dht.unreachable",
     ),
     507: ("store.damaged", "store.failed", "store.no_space", "queue.damaged", "share.damaged", "home.unwritable"),
 }

@@ -12,17 +12,16 @@ import click
 from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
-from protocol.dht.events import Answered, Asked, Ended
+from node.dht_view import contacts, joined, standing, trace
 from protocol.dht.messages import Place
 from protocol.dht.reading import find_nodes, get, listing
 from protocol.dht.record import Pointer, SignedPointer, asked_words, name_key, open_pointer, sign_pointer
 from protocol.dht.writing import publish
-from protocol.errors import NotFoundError, UsageError
+from protocol.errors import NotFoundError
 from protocol.refs import KIND_OF_PREFIX, parse_ref
 
 if TYPE_CHECKING:
     from node.dht import LiveNode
-    from sources.dht_kademlia import Config
 
 
 @click.group("dht")
@@ -37,16 +36,7 @@ def dht_status(session: Session) -> None:
     """Join, and say how it went: contacts, size of the network, what is remembered."""
 
     async def look(live: LiveNode) -> dict[str, Any]:
-        machine = live.machine
-        return {
-            "joined": True,
-            "contacts": len(machine.table),
-            "buckets": machine.table.sizes(),
-            "nodes_estimated": machine.table.estimate(),
-            "soft_timeout_ms": round(machine.soft * 1000, 1),
-            "counts": dict(machine.counts),
-            **_remembered(session),
-        }
+        return {**standing(live), **_remembered(session)}
 
     body = _join(session, look)
     if session.screen.as_json:
@@ -65,10 +55,7 @@ def dht_peers(session: Session) -> None:
     async def look(live: LiveNode) -> list[dict[str, Any]]:
         machine = live.machine
         await live.do(find_nodes(machine, machine.own.id.to_bytes(20, "big"), careful=True))
-        rows = sorted(machine.table, key=lambda entry: entry.contact.id ^ machine.own.id)
-        return [
-            {"id": f"{entry.contact.id:040x}", "ip": entry.contact.ip, "port": entry.contact.port} for entry in rows
-        ]
+        return contacts(live)
 
     rows = _join(session, look)
     if session.screen.as_json:
@@ -169,9 +156,7 @@ def dht_trace(session: Session, ref: str) -> None:
     target = parse_ref(ref)
 
     async def look(live: LiveNode) -> list[dict[str, Any]]:
-        live.machine.events()
-        await live.do(get(live.machine, name_key(target), Place(), careful=True))
-        return trace_rows(live.machine.events())
+        return await trace(live, target)
 
     rows = _join(session, look)
     if session.screen.as_json:
@@ -190,50 +175,11 @@ def dht_trace(session: Session, ref: str) -> None:
             )
 
 
-def trace_rows(events: list[Any]) -> list[dict[str, Any]]:
-    """The events of lookups as rows: one for each node that was asked, and one at the end."""
-    asked: dict[tuple[int, Any], Asked] = {}
-    rows: list[dict[str, Any]] = []
-    for event in events:
-        if isinstance(event, Asked):
-            asked[event.lookup, event.contact] = event
-        elif isinstance(event, Answered):
-            question = asked.get((event.lookup, event.contact))
-            rows.append(
-                {
-                    "event": "answered",
-                    "id": f"{event.contact.id:040x}",
-                    "ip": event.contact.ip,
-                    "port": event.contact.port,
-                    "path": question.path if question else 0,
-                    "hops": question.hops if question else 0,
-                    "ok": event.ok,
-                    "ms": event.seconds * 1000,
-                    "contacts": event.contacts,
-                    "records": event.records,
-                }
-            )
-        elif isinstance(event, Ended):
-            rows.append(
-                {
-                    "event": "ended",
-                    "asked": event.asked,
-                    "answered": event.answered,
-                    "hops": event.hops,
-                    "ms": event.seconds * 1000,
-                }
-            )
-    return rows
-
-
 def _join(session: Session, look: Callable[[LiveNode], Awaitable[Any]]) -> Any:
     """Join as a client, do one thing, leave. Raises UnavailableError `dht.no_bootstrap` or `dht.unreachable`."""
-    config: Config | Any = session.config.sources.get("dht_kademlia")
-    if config is None:
-        raise UsageError("source.disabled", name="dht_kademlia")
 
     async def run() -> Any:
-        async with session.service.ports.dht.session(config, serve=False) as live:
+        async with joined(session.service) as live:
             return await look(live)
 
     return asyncio.run(run())

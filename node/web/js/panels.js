@@ -9,6 +9,7 @@ import { light, shape, sourceName } from "./marks.js";
 import { change, isRunning, state } from "./state.js";
 import { ago, bytes, number, t, until } from "./words.js";
 import { placeForm } from "./welcome.js";
+import "./dht.js";
 
 const PLACED = new Set(["local_fs", "git_repository"]);
 
@@ -28,6 +29,7 @@ class Panels extends Part {
       h("p", { class: "muted" }, t("sources.text")),
       placeForm("sources-place"),
       h("div", { class: "panels" }, state.sources.map(panel), cache()),
+      offers("dht") ? h("oo-dht", { key: "dht" }) : null,
     );
   }
 }
