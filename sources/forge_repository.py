@@ -79,10 +79,12 @@ def tell_failure(origin: str, error: OoderError, tools: Tools, emit: Emit) -> No
 
 
 class RepositoryLook:
-    """One look. `hosted` comes from `recall`."""
+    """One look. `hosted` comes from `recall`. With `by_git` nothing but git is asked, which costs no allowance; tags stay as known."""
 
-    def __init__(self, hosted: Hosted, memory: Memory, client: ForgeClient, tools: Tools, emit: Emit) -> None:
-        self._hosted, self._memory = hosted, memory
+    def __init__(
+        self, hosted: Hosted, memory: Memory, client: ForgeClient, tools: Tools, emit: Emit, *, by_git: bool = False
+    ) -> None:
+        self._hosted, self._memory, self._by_git = hosted, memory, by_git
         self._client, self._tools, self._emit = client, tools, emit
         self._at = tools.context.clock.wall()
         self._known = tools.known(hosted.origin)
@@ -96,22 +98,22 @@ class RepositoryLook:
             self._survey(frozenset(self._known))
             return
         try:
-            head = await self._client.head(hosted.repo.name, hosted.ref or hosted.repo.branch or "HEAD")
+            commit = await self._head()
         except (DataError, NotFoundError) as error:
             if error.code == "forge.empty" or (hosted.repo.empty and error.code == "forge.not_found"):
                 self._tell_root("", (Problem("forge.empty", ROOT, 0, {"name": hosted.repo.name}, fatal=False),))
                 self._survey(frozenset({ROOT}))
                 return
             raise
-        if memory == replace(memory_of(hosted, head.commit), changed=memory.changed):
+        if memory == replace(memory_of(hosted, commit), changed=memory.changed):
             places = set(self._known) - {ROOT, TAGS}
             remarks: tuple[Problem, ...] = ()
         else:
-            look = ForgeLook(hosted, await self._tree(head.commit), self._at, self._tools.source)
-            places = await read_changed(look, self._known, self._fetcher(head.commit), self._emit, hosted.title)
+            look = ForgeLook(hosted, await self._tree(commit), self._at, self._tools.source)
+            places = await read_changed(look, self._known, self._fetcher(commit), self._emit, hosted.title)
             remarks = look.remarks("", False, "")
         tagged = await self._tags()
-        self._tell_root(head.commit, remarks)
+        self._tell_root(commit, remarks)
         self._survey(frozenset({*places, ROOT, *tagged}))
 
     def _tell_root(self, commit: str, remarks: tuple[Problem, ...]) -> None:
@@ -124,22 +126,35 @@ class RepositoryLook:
         self._emit(Survey(self._tools.source, self._hosted.origin, self._at, places))
 
     # --- Asking -----------------------------------------------------------------------------------------------------
+    async def _head(self) -> str:
+        hosted = self._hosted
+        if not self._by_git:
+            return (await self._client.head(hosted.repo.name, hosted.ref or hosted.repo.branch or "HEAD")).commit
+        tip = await self._tools.git.tip(hosted.url, hosted.ref)
+        if tip is None:
+            raise DataError("forge.empty", name=hosted.repo.name)
+        return tip.commit
+
     async def _tree(self, commit: str) -> Tree:
-        try:
-            return await self._client.tree(self._hosted.repo.name, commit)
-        except DataError as error:
-            if error.code != "forge.tree_too_large":
-                raise
+        if not self._by_git:
+            try:
+                return await self._client.tree(self._hosted.repo.name, commit)
+            except DataError as error:
+                if error.code != "forge.tree_too_large":
+                    raise
         return await self._tools.git.tree(self._hosted.url, Tip(commit, commit))
 
     async def _tags(self) -> tuple[str, ...]:
         """Remember where tags are and tell which moved; when they cannot be had, what was known of them stays."""
+        kept = (TAGS,) if TAGS in self._known else ()
+        if self._by_git:
+            return kept
         try:
             tags = await self._client.tags(self._hosted.repo.name)
         except OoderError as error:
             if error.code in ("forge.rate_limited", "http.rate_limited", "http.resting"):
                 raise
-            return (TAGS,) if TAGS in self._known else ()
+            return kept
         signature, remarks = note_tags(self._known.get(TAGS, ""), tags)
         if signature != self._known.get(TAGS):
             self._emit(Reading(self._tools.source, self._hosted.origin, TAGS, self._at, (), remarks, signature))
@@ -147,16 +162,20 @@ class RepositoryLook:
 
     def _fetcher(self, commit: str) -> Fetch:
         async def fetch(oids: Sequence[str]) -> Contents:
-            if len(oids) > self._tools.config.blobs:
+            if self._by_git or len(oids) > self._tools.config.blobs:
                 try:
                     return await self._tools.git.blobs(self._hosted.url, commit, oids, limits.MANIFEST_BYTES)
                 except OoderError:
-                    left = self._client.allowance
-                    if left is not None and left.left < len(oids) + self._tools.config.reserve:
-                        raise  # without git there is no way that costs so little
+                    if not self._may_ask(len(oids)):
+                        raise
             return await fetch_blobs(self._client, self._hosted.repo.name, oids, limits.MANIFEST_BYTES)
 
         return fetch
+
+    def _may_ask(self, requests: int) -> bool:
+        """Whether the API may be asked so often where git could not help."""
+        left = self._client.allowance
+        return not self._by_git and (left is None or left.left >= requests + self._tools.config.reserve)
 
 
 async def fetch_blobs(client: ForgeClient, name: str, oids: Sequence[str], most: int) -> Contents:

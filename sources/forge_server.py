@@ -1,8 +1,8 @@
 """One look at one forge: what is configured first, then owners, then searches; each repository by itself, unchanged ones for nothing.
 
 It guarantees: a repository that fails costs only itself and stays as it was known; a spent allowance ends the look, and the rest
-waits for the next one; repositories found by lists leave `reserve` requests of the allowance to those a person named; no new
-repository is begun after `seconds`. It leaves to others: addresses and answers (`protocol.forge`), pacing and retries (the HTTP port).
+waits for the next one; repositories found by lists leave `reserve` requests of the allowance to those a person named, and go through
+git alone by then, or wait; no new repository is begun after `seconds`. It leaves to others: addresses and answers (`protocol.forge`), pacing and retries (the HTTP port).
 """
 
 from __future__ import annotations
@@ -136,9 +136,13 @@ class ServerLook:
         hosted, memory = recall(hosted, self._tools)
         left = self._client.allowance
         is_low = left is not None and left.left <= self._tools.config.reserve
-        if is_low and not is_named and not is_unchanged(hosted, memory):
+        by_git = is_low and not is_named and not is_unchanged(hosted, memory)
+        look = RepositoryLook(hosted, memory, self._client, self._tools, self._emit, by_git=by_git)
+        try:
+            await look.run()
+            self.outcome.good += 1
+        except OoderError:
+            if not by_git:
+                raise
             self.outcome.waiting += 1
             self.outcome.is_low = True
-            return
-        await RepositoryLook(hosted, memory, self._client, self._tools, self._emit).run()
-        self.outcome.good += 1

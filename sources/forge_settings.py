@@ -56,6 +56,10 @@ class ServerSettings(BaseModel):
     keys: tuple[str, ...] = Field(
         default=(), max_length=limits.HTTP_KEYS, description="env:NAME or file:PATH (0600) of keys, tried in order"
     )
+    timeout_s: float = Field(default=30.0, gt=0, le=300, description="seconds one answer may take, retries included")
+    rate: float = Field(
+        default=12.0, gt=0, le=10_000, description="requests per second at most; GitHub wants fewer than 15"
+    )
     networks: tuple[str, ...] = Field(default=(), description="private networks it may be in, as 10.0.0.0/8")
     ca_file: str = Field(default="", description="certificates of a company's own authority (PEM)")
     proxy: str = Field(default="", description="http://host:port to go through")
@@ -152,6 +156,8 @@ def bounds_of(forge: Forge, settings: ServerSettings) -> HttpBounds:
         key_head=forge.dialect.key_head,
         proxy=settings.proxy,
         ca_file=settings.ca_file,
+        rate=settings.rate,
+        burst=4 * settings.rate,
         parallel=6,
-        total_s=30.0,
+        total_s=settings.timeout_s,
     )

@@ -12,6 +12,9 @@ from node.cli.session import Session
 
 TRUST_MARKS = {"official": "★", "community": "●", "personal": "○", "unverified": "?"}
 
+FILES_SHOWN = 12
+README_LINES = 12
+
 
 def print_detail(session: Session, body: Mapping[str, Any], *, why: bool) -> None:
     """Print everything; `why` adds the reasons of trust and all sightings in full."""
@@ -26,6 +29,7 @@ def print_detail(session: Session, body: Mapping[str, Any], *, why: bool) -> Non
         _section(session, session.say("show.needed_by"))
         session.screen.data("  " + ", ".join(show(ref) for ref in body["needed_by"]))
     _contract(session, body["facts"])
+    _forge(session, body["facts"].get("forge"))
     _sightings(session, body["sightings"])
     _others(session, body["others"])
     _conflicts(session, body["conflicts"])
@@ -126,6 +130,25 @@ def _contract(session: Session, facts: Mapping[str, Any]) -> None:
         _section(session, session.say("show.contract"))
         for line in json.dumps(contract, ensure_ascii=False, indent=2).splitlines()[:60]:
             session.screen.data("  " + show(line, 160))
+
+
+def _forge(session: Session, about: Any) -> None:
+    """What the forge says of the repository: shown, never trusted."""
+    if not isinstance(about, Mapping) or not about.get("name"):
+        return
+    _section(session, session.say("show.repository"))
+    counts = [f"{mark}{about[name]}" for name, mark in (("stars", "★"), ("forks", "⑂")) if about.get(name)]
+    pushed = session.speaker.ago(session.service.now() - about["updated"]) if about.get("updated") else ""
+    archived = session.say("show.archived") if about.get("archived") else ""
+    words = (about["name"], *counts, about.get("license"), pushed, archived)
+    session.screen.data("  " + " · ".join(show(word, 80) for word in words if word))
+    session.screen.data("  " + show(str(about.get("page", "")), 200))
+    files = about.get("files") or []
+    if files:
+        more = f" (+{len(files) - FILES_SHOWN})" if len(files) > FILES_SHOWN else ""
+        session.screen.data("  " + ", ".join(show(name, 60) for name in files[:FILES_SHOWN]) + more)
+    for line in str(about.get("readme") or "").splitlines()[:README_LINES]:
+        session.screen.data("  │ " + show(line, 160))
 
 
 def _sightings(session: Session, sightings: Sequence[Mapping[str, Any]]) -> None:

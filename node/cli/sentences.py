@@ -162,6 +162,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "show.optional": ("optional", "可选"),
     "show.platform": ("platform", "平台"),
     "show.unknown": ("unknown here", "此处未知"),
+    "show.repository": ("Repository", "仓库"),
+    "show.archived": ("archived", "已归档"),
     "show.contract": ("Contract", "契约"),
     "show.described": ("Listed by an index only; no files were seen.", "仅见于索引；未见到文件。"),
     "sources.added": ("Added {place} to {source}.", "已将 {place} 加入 {source}。"),

@@ -17,8 +17,8 @@ from protocol.forge.answers import read_allowance
 from protocol.git_rules import clean
 from protocol.http.heads import quota_pause, retry_after
 
-STATUSES: Final = frozenset({401, 403, 404, 409, 410, 422, 429, 451})
-"""Statuses whose answers are read here."""
+STATUSES: Final = frozenset({403, 404, 409, 410, 422, 429, 451})
+"""Statuses whose answers are read here; a key that is not valid (401) is the HTTP port's to change for the next one."""
 
 _LIMIT_WORDS: Final = re.compile(
     r"rate.?limit|too many requests|abuse detection|retry later|访问.{0,4}频繁|请求.{0,4}频繁", re.I
@@ -31,7 +31,6 @@ class Refusal(StrEnum):
     """What a refusal means for the caller."""
 
     LIMITED = "limited"
-    DENIED = "denied"
     MISSING = "missing"
     EMPTY = "empty"
     BLOCKED = "blocked"
@@ -51,8 +50,6 @@ def read_refusal(status: int, heads: Mapping[str, str], body: object, now: float
         pause = pause if pause is not None else quota_pause(heads, now) or _PAUSE
         return Refusal.LIMITED, min(max(pause, 1.0), _LONGEST), said
     kind = {
-        401: Refusal.DENIED,
-        403: Refusal.REFUSED,
         404: Refusal.MISSING,
         409: Refusal.EMPTY,
         410: Refusal.MISSING,
@@ -66,8 +63,6 @@ def refusal_error(kind: Refusal, pause: float, said: str, what: str, host: str) 
     shown = said or "?"
     if kind is Refusal.LIMITED:
         return UnavailableError("forge.rate_limited", host=host, retry_after=round(pause), reason=shown)
-    if kind is Refusal.DENIED:
-        return UnavailableError("forge.denied", host=host, reason=shown)
     if kind is Refusal.MISSING:
         return NotFoundError("forge.not_found", name=what, host=host)
     if kind is Refusal.EMPTY:

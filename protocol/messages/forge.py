@@ -56,12 +56,6 @@ MESSAGES = {
         "It goes on by itself, or with: ooder scan",
         "会自动继续，也可运行：ooder scan",
     ),
-    "forge.denied": Message(
-        "{host} does not accept the key: {reason}",
-        "{host} 不接受密钥：{reason}",
-        "Renew the key that `keys` of the source names.",
-        "请更新该发现源 `keys` 所指定的密钥。",
-    ),
     "forge.not_found": Message(
         "{host} has no repository or owner {name}, or does not show it without a key",
         "{host} 上没有仓库或所有者 {name}，或需要密钥才能查看",

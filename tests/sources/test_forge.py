@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,12 +11,13 @@ from random import Random
 from typing import Any
 
 import pytest
+from aiohttp import web
 from pydantic import ValidationError
 
 from node.io.clock import SystemClock
 from node.io.http import Door
 from protocol.errors import DataError, NotFoundError, OoderError, UnavailableError
-from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree
+from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree, tree_of_rows
 from protocol.http.exchange import HttpBounds
 from protocol.items import Channel, Status
 from protocol.query import Query
@@ -73,9 +76,21 @@ class ForgeGit(NoGit):
         super().__init__()
         self.forge = forge
 
+    def _repo(self, url: RepoUrl) -> MadeRepo:
+        return self.forge.repos[url.path.strip("/").removesuffix(".git")]
+
+    async def tip(self, url: RepoUrl, ref: str) -> Tip | None:
+        self.asked.append("tip")
+        return Tip(self._repo(url).commit, "refs/heads/main")
+
+    async def tree(self, url: RepoUrl, tip: Tip) -> Tree:
+        self.asked.append("tree")
+        rows = self._repo(url).rows("", folded=True)
+        return tree_of_rows([(row["path"], row["mode"], row["type"], row["sha"]) for row in rows], tip.commit)
+
     async def blobs(self, url: RepoUrl, commit: str, oids: Sequence[str], most: int) -> dict[str, bytes | int]:
         self.asked.append("blobs")
-        repo = self.forge.repos[url.path.strip("/").removesuffix(".git")]
+        repo = self._repo(url)
         return {oid: data for oid in oids if (data := repo.blob(oid)) is not None}
 
 
@@ -367,6 +382,23 @@ async def test_searches_leave_some_of_the_allowance(tmp_path: Path, forge: FakeF
     assert here.provider.remark() is None
 
 
+async def test_when_little_is_left_searches_go_through_git_alone(tmp_path: Path, forge: FakeForge) -> None:
+    for number in range(6):
+        forge.add(made(f"acme/r{number}", f"s{number}", repo_id=10 + number))
+    forge.allowance = 25
+    here = await bench(tmp_path, forge, {"parallel": 1, "reserve": 10}, topics=["ooder-skill"])
+    here.port = ForgeGit(forge)
+    asked = await here.look()
+    assert len(here.heard.sightings()) == 6
+    assert here.port.asked == ["tip", "tree", "blobs"] * 3
+    assert forge.allowance >= 9
+    assert here.provider.remark() is None
+    assert len([line for line in asked if "/tags" in line]) == 3, (
+        "git says nothing of tags here; they are looked at later"
+    )
+    assert await here.look() == ["304 /search/repositories"]
+
+
 @pytest.mark.parametrize(
     ("part", "status", "body", "code"),
     [
@@ -474,3 +506,71 @@ async def test_delivers_by_the_api_what_git_cannot_reach(tmp_path: Path, forge: 
 def test_settings_that_do_not_hold(settings: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         github.Config.model_validate(settings)
+
+
+# --- Bad lines ----------------------------------------------------------------------------------------------------------
+class BadLine(FakeForge):
+    """A forge behind a line that does something to every body of a path with `part` in it."""
+
+    def __init__(self, part: str, harm: str) -> None:
+        super().__init__()
+        self.part, self.harm = part, harm
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        whole = await super()._answer(request)
+        if self.part not in request.path or not isinstance(whole, web.Response) or whole.status != 200:
+            return whole
+        assert isinstance(whole.body, bytes)
+        body = whole.body
+        answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+        answer.content_length = len(body)
+        if self.harm == "flip":
+            body = body.replace(b'"blob"', b'"blub"', 1)
+            answer.content_length = len(body)
+        if self.harm == "bomb":
+            body = gzip.compress(b"[" + b" " * 40_000_000 + b"]", 1)
+            answer.headers["Content-Encoding"] = "gzip"
+            answer.content_length = len(body)
+        await answer.prepare(request)
+        if self.harm == "cut":
+            await answer.write(body[: len(body) // 2])
+            assert request.transport is not None
+            request.transport.abort()
+        elif self.harm == "drip":
+            for at in range(len(body)):
+                await answer.write(body[at : at + 1])
+                await asyncio.sleep(0.05)
+        else:
+            await answer.write(body)
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("part", "harm", "codes"),
+    [
+        ("/acme/bad/git/trees", "cut", {"http.broken"}),
+        ("/acme/bad/git/trees", "drip", {"http.timed_out"}),
+        ("/acme/bad/git/trees", "flip", {"forge.bad_answer"}),
+        ("/acme/bad/git/trees", "bomb", {"http.too_large"}),
+        ("/acme/bad/git/blobs", "cut", {"http.broken"}),
+    ],
+)
+async def test_a_bad_line_costs_only_what_is_behind_it(tmp_path: Path, part: str, harm: str, codes: set[str]) -> None:
+    async with BadLine(part, harm) as forge:
+        forge.add(made("acme/bad", "x", repo_id=1))
+        forge.add(made("acme/good", "y", repo_id=2))
+        here = await bench(tmp_path, forge, repositories=["acme/good", "acme/bad"], timeout_s=1.0)
+        await here.look()
+        assert [one.item.id for one in here.heard.sightings()] == ["y"]
+        assert set(here.codes()) == codes
+
+
+async def test_a_dead_forge_is_told_and_what_was_known_stays(tmp_path: Path) -> None:
+    async with FakeForge() as forge:
+        forge.add(made())
+        here = await bench(tmp_path, forge, repositories=["acme/skills"], timeout_s=2.0)
+        await here.look()
+    with pytest.raises(UnavailableError, match="reached"):
+        await here.look()
+    assert len(here.heard.sightings()) == 2
+    assert here.codes() == ["http.unreachable"]
