@@ -86,7 +86,7 @@ class Intake:
             raise PolicyError("center.other_order", ref=str(signed.release.ref))
         publishers = self._publishers()
         if not publishers.anyone and signed.key not in publishers.known:
-            raise PolicyError("center.not_a_publisher", key=signed.key[:7])
+            raise PolicyError("center.not_a_publisher", key=signed.key)
         act, status = order.order.act, signed.release.status
         fits = {
             Act.PUBLISH: status is Status.ACTIVE,
