@@ -59,8 +59,11 @@ class ForgeClient:
         return read_repo(answer.value)
 
     async def head(self, name: str, ref: str) -> Head:
-        """The commit of a branch, tag or commit."""
-        return read_head((await self._get(self.forge.commit(name, ref), name)).value)
+        """The commit of a branch, tag or commit. Raises also DataError `forge.empty`."""
+        answer = await self._get(self.forge.commit(name, ref), name)
+        if answer.value == []:
+            raise DataError("forge.empty", name=name)
+        return read_head(answer.value)
 
     async def tree(self, name: str, commit: str) -> Tree:
         """All that a commit contains, in one request as a rule. Raises also DataError `forge.tree_too_large`."""

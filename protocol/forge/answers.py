@@ -151,8 +151,8 @@ def read_repos(value: object, heads: Mapping[str, str]) -> Repos:
 
 
 def read_head(value: object) -> Head:
-    """A commit. Raises DataError `forge.bad_answer`."""
-    row = _mapping(value, "commit")
+    """A commit, or the first of a list. Raises DataError `forge.bad_answer`."""
+    row = _mapping(value[0] if isinstance(value, list) and value else value, "commit")
     commit = _text(row, "sha", "id")
     if not is_oid(commit):
         raise DataError("forge.bad_answer", what="commit", reason="no object id")

@@ -49,7 +49,7 @@ class Dialect:
     owned: tuple[str, ...]
     tree: str
     repository: str = "/repos/{repo}"
-    commit: str = "/repos/{repo}/commits/{ref}"
+    commit: str = "/repos/{repo}/commits?sha={ref}&per_page=1"
     blob: str = "/repos/{repo}/git/blobs/{oid}"
     tags: str = "/repos/{repo}/tags?per_page={rows}&page={page}"
     folded: str = "1"  # how "with everything below" is written
@@ -93,7 +93,7 @@ class Forge:
         return self._url(self.dialect.repository, repo=name)
 
     def commit(self, name: str, ref: str) -> str:
-        """The commit that a branch, tag or commit names."""
+        """The commit that a branch, tag or commit names: a list of one, which unlike the commit itself holds no changes of files."""
         return self._url(self.dialect.commit, repo=name, ref=ref)
 
     def tree(self, name: str, oid: str, *, folded: bool, page: int = 1) -> str:
@@ -180,7 +180,7 @@ GITEA: Final = Dialect(
     sorts={Sort.STARS: "stars", Sort.UPDATED: "updated"},
     owned=("/users/{owner}/repos?limit={rows}&page={page}", "/orgs/{owner}/repos?limit={rows}&page={page}"),
     tree=_TREES + "&per_page=1000&page={page}",
-    commit="/repos/{repo}/git/commits/{ref}?stat=false&verification=false&files=false",
+    commit="/repos/{repo}/commits?sha={ref}&limit=1&stat=false&verification=false&files=false",
     tags="/repos/{repo}/tags?limit={rows}&page={page}",
     folded="true",
     key_style="token {}",
@@ -200,7 +200,7 @@ GITLAB: Final = Dialect(
     ),
     tree="/projects/{repo}/repository/tree?ref={oid}&recursive={folded}&per_page={rows}&page={page}",
     repository="/projects/{repo}?license=true",
-    commit="/projects/{repo}/repository/commits/{ref}?stats=false",
+    commit="/projects/{repo}/repository/commits?ref_name={ref}&per_page=1",
     blob="/projects/{repo}/repository/blobs/{oid}",
     tags="/projects/{repo}/repository/tags?per_page={rows}&page={page}",
     folded="true",

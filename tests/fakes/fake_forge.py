@@ -163,8 +163,9 @@ class FakeForge(WebServer):
         if what == "commits":
             if not repo.files:
                 return {"message": "Git Repository is empty.", **DOCS}, 409, False
+            name = request.query.get("sha") or request.query.get("ref_name") or ""
             known = name in (repo.branch, repo.commit) or name in repo.tags
-            return (commit_of(self.kind, repo), 200, False) if known else ({"message": "No commit found"}, 422, False)
+            return ([commit_of(self.kind, repo)], 200, False) if known else ({"message": "No commit found"}, 422, False)
         if what == "blobs":
             data = repo.blob(name)
             return (blob_of(data, name), 200, False) if data is not None else ({"message": "Not Found"}, 404, False)

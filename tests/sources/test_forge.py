@@ -115,7 +115,7 @@ class Bench:
 
     def make(self) -> ForgeProvider:
         module = gitee if self.forge.kind == "gitee" else github
-        server = {"api": self.forge.api, "kind": self.forge.kind, "topics": [], **self.server}
+        server = {"api": self.forge.api, "kind": self.forge.kind, "topics": [], "rate": 10_000, **self.server}
         config = module.Config.model_validate({"public": False, "servers": [server], "every": 0, **self.settings})
         self.provider = module.make(config, self)
         return self.provider
@@ -191,7 +191,7 @@ async def test_only_what_changed_is_read_again(tmp_path: Path, forge: FakeForge)
     forge.add(replace(forge.repos["acme/skills"], pushed="2026-03-03T00:00:00Z"))  # a push to another branch
     asked = await here.look()
     assert here.heard.new == ["."]
-    assert [line.split()[1].rpartition("/")[2] for line in asked] == ["skills", "main", "tags"]
+    assert [line.split()[1].rpartition("/")[2] for line in asked] == ["skills", "commits", "tags"]
 
 
 async def test_a_star_more_costs_nothing_but_many_are_told(tmp_path: Path, forge: FakeForge) -> None:
@@ -409,6 +409,9 @@ async def test_when_little_is_left_searches_go_through_git_alone(tmp_path: Path,
         ("/acme/bad", 200, "[]", "forge.bad_answer"),
         ("/acme/bad", 200, '{"id": "x", "full_name": 7}', "forge.bad_answer"),
         ("/acme/bad", 200, "[" * 5_000, "http.json_too_deep"),
+        ("/acme/bad", 200, '{"id": 1, "id": 2, "full_name": "acme/bad", "owner": {"id": 1}}', "forge.bad_answer"),
+        ("/acme/bad", 200, '{"id": 1, "owner": {"id": 1}, "full_name": "acme/bad/../../x"}', "forge.bad_answer"),
+        ("/acme/bad", 500, "oops", "http.failed"),
         ("/acme/bad/git/trees", 200, '{"tree": [{"path": "a"}], "truncated": false}', "forge.bad_answer"),
         ("/acme/bad/commits", 422, {"message": "No commit found for SHA: main"}, "forge.refused"),
         ("/acme/bad/commits", 200, '{"sha": "../../etc"}', "forge.bad_answer"),
@@ -437,6 +440,41 @@ async def test_one_bad_repository_costs_only_itself(
     await here.look()
     assert here.codes() == []
     assert sorted(one.item.id for one in here.heard.sightings()) == ["x", "y"]
+
+
+async def test_a_login_page_instead_of_the_api(tmp_path: Path, forge: FakeForge) -> None:
+    page = web.Response(text="<html>Please sign in</html>", content_type="text/html")
+    forge.faults.append(lambda request: page)
+    here = await bench(tmp_path, forge, repositories=["acme/skills"])
+    with pytest.raises(DataError) as told:
+        await here.look()
+    assert told.value.code == "http.wrong_type"
+
+
+async def test_one_bad_row_of_many_is_left_out_and_told(tmp_path: Path, forge: FakeForge) -> None:
+    for number in range(20):
+        forge.add(made(f"acme/r{number}", f"s{number}", repo_id=10 + number))
+    forge.repos["acme/r7"].repo_id = 0
+    here = await bench(tmp_path, forge, topics=["ooder-skill"])
+    await here.look()
+    assert len(here.heard.sightings()) == 19
+    remark = here.provider.remark()
+    assert remark is not None
+    assert (remark.code, remark.params["count"]) == ("forge.rows_skipped", 1)
+
+
+async def test_two_forges_of_one_source_fail_alone(tmp_path: Path, forge: FakeForge) -> None:
+    forge.add(made())
+    here = await bench(tmp_path, forge, repositories=["acme/skills"])
+    dead = {"api": "http://127.0.0.1:9/api/v3", "repositories": ["x/y"], "topics": []}
+    live = {"api": forge.api, "repositories": ["acme/skills"], "topics": []}
+    config = github.Config.model_validate({"public": False, "servers": [dead, live]})
+    provider = github.make(config, here)
+    await provider.search(Query(), here.heard)
+    assert sorted(one.item.id for one in here.heard.sightings()) == ["a", "b"]
+    remark = provider.remark()
+    assert remark is not None
+    assert remark.code == "http.unreachable"
 
 
 async def test_a_refused_key_is_told(tmp_path: Path, forge: FakeForge) -> None:

@@ -14,6 +14,7 @@ from node.install.planning import PlanOptions
 from node.paths import Paths
 from node.service import Service
 from protocol.errors import OoderError
+from protocol.install.planned import Asked
 from protocol.query import Order, Query
 from protocol.refs import Kind
 from tests.fakes.fake_forge import FakeForge
@@ -109,3 +110,20 @@ async def test_what_most_people_like_comes_first(service: Service, forge: FakeFo
     assert found(Query(category="notes", sources=frozenset({"github"}), order=Order.STARS, limit=1)) == ["liked-1"]
     assert found(Query("skill:liked-0", order=Order.STARS)) == ["liked-0"]
     assert service.search(Query("liked", order=Order.STARS)).rows[0].signals == {"stars": 900.0}
+
+
+async def test_an_update_from_a_name_that_changed_hands_must_be_agreed_to(service: Service, forge: FakeForge) -> None:
+    def made(version: str) -> dict[str, bytes]:
+        return {"skills/tidy/skill.yaml": f"id: tidy\nname: Tidy\nversion: {version}\n".encode()}
+
+    old = forge.add(replace(forge.repos["acme/notes"], files=made("1.0.0"), modes={}))
+    await service.scan(lambda event: None, ["github"])
+    await _install(service)
+    forge.add(replace(old, files=made("1.1.0"), owner_id=666, repo_id=7, pushed="2026-09-09T00:00:00Z"))
+    await service.scan(lambda event: None, ["github"])
+    engine = Engine(service)
+    with pytest.raises(OoderError):
+        engine.plan("skill:tidy", PlanOptions(upgrade=True))  # too new to be taken without being named
+    plan = engine.plan("skill:tidy@1.1.0", PlanOptions(upgrade=True))
+    asked = [question.values for question in plan.questions if question.asked is Asked.PRINCIPAL]
+    assert asked == [(f"git:127.0.0.1:{forge.port}#1001/2001",)]

@@ -41,7 +41,7 @@ def test_addresses_of_every_forge() -> None:
     assert GITHUB.at().tree("a/b", OID, folded=False) == f"https://api.github.com/repos/a/b/git/trees/{OID}"
     assert GITEA.at().tree("a/b", OID, folded=False, page=3).endswith(f"/{OID}?per_page=1000&page=3")
     assert "/projects/group%2Fsub%2Fb/repository/tree?ref=" in GITLAB.at().tree("group/sub/b", OID, folded=True)
-    assert GITHUB.at().commit("a/b", "feature/x").endswith("/repos/a/b/commits/feature%2Fx")
+    assert GITHUB.at().commit("a/b", "feature/x").endswith("/repos/a/b/commits?sha=feature%2Fx&per_page=1")
     assert len(GITEE.at().owned("acme", 1)) == 2
 
 
@@ -71,6 +71,7 @@ def test_a_repository_reads_alike_from_every_forge(kind: str) -> None:
     assert (found.stars, found.forks, found.topics) == (1234, 56, ("ooder-skill",))
     assert found.changed.startswith("2026-01-02T03:04:05")
     assert seconds_of(found.changed) > 1_760_000_000
+    assert read_head([commit_of(kind, REPO)]) == read_head(commit_of(kind, REPO))
     assert read_head(commit_of(kind, REPO)).commit == REPO.commit
     tagged = MadeRepo("a/b", tags={"v1": OID})
     assert read_tags(tags_of(kind, tagged), {}) == ({"v1": OID}, False)
