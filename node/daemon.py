@@ -24,7 +24,7 @@ from node.install.queue import Queue, retry
 from node.lan import Lan
 from node.peer_control import peer_methods
 from node.peer_list import describe_peers
-from node.scene.agents import Told
+from node.scene.connectors.base import Told
 from node.scene.host import host_scenes
 from node.scene.node_agents import agents_of
 from node.service import Service

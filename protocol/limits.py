@@ -92,6 +92,7 @@ SKILL_START_SECONDS: Final = 30.0  # from start to the first healthy answer; a J
 SKILL_HEALTH_SECONDS: Final = 2.0  # one health check
 SKILL_HEALTH_EVERY: Final = 10.0  # between health checks of a running skill
 SKILL_STOP_SECONDS: Final = 5.0  # between TERM and KILL
+ACTIVATION_FAILURES: Final = 3  # failed starts after which an update is taken back (SECURITY 3.1)
 SKILL_LOG_BYTES: Final = MIB  # one log file; the one before it is kept too
 SKILL_LOG_RATE: Final = MIB  # bytes per second taken from a skill's output; above that the skill waits
 SKILL_LOG_TAIL: Final = 64 * KIB  # shown by one `ooder logs`

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +17,7 @@ import click
 from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
+from node.scene.following import followed
 from protocol import limits
 from protocol.errors import UsageError
 from protocol.refs import Kind, Ref, parse_ref
@@ -33,11 +35,13 @@ if TYPE_CHECKING:
 @common_options
 @click.pass_obj
 def call_command(session: Session, scene: str, capability: str, data: str | None) -> None:
-    """Call CAPABILITY (cap:ID) of an installed SCENE (scene:ID). Request and answer are checked against the contract.
+    """Call CAPABILITY (cap:ID) of an installed SCENE (scene:ID), or of a skill by itself (skill:ID).
 
+    Request and answer are checked against the contract.
     --json prints the whole answer with the skill that gave it; without it only the skill's own JSON is printed.
     """
-    scene_ref, cap_ref = _ref(scene, Kind.SCENE), _ref(capability, Kind.CAPABILITY)
+    alone = scene.startswith(f"{Kind.SKILL.prefix}:")
+    scene_ref, cap_ref = _ref(scene, Kind.SKILL if alone else Kind.SCENE), _ref(capability, Kind.CAPABILITY)
     request = _request(data)
     seconds = float(session.flags.get(("scan", "deadline"), 0.0))
     answer = asyncio.run(scenes_of(session).call(scene_ref, cap_ref, request, seconds))
@@ -87,11 +91,15 @@ def stop_command(session: Session, scene: str, suspend: bool) -> None:
 @click.argument("scene")
 @click.argument("skill", required=False)
 @click.option("-n", "--lines", type=click.IntRange(1, 10_000), default=50, show_default=True, help="The last N lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with new lines as they come, until Ctrl-C.")
 @common_options
 @click.pass_obj
-def logs_command(session: Session, scene: str, skill: str | None, lines: int) -> None:
+def logs_command(session: Session, scene: str, skill: str | None, lines: int, follow: bool) -> None:
     """What the programs of SCENE (scene:ID) printed, or only that of SKILL (skill:ID)."""
     ref = _ref(scene, Kind.SCENE)
+    if follow:
+        _follow(session, ref, _ref(skill, Kind.SKILL).id if skill else "*")
+        return
     found = scenes_of(session).logs(ref, _ref(skill, Kind.SKILL) if skill else None, lines)
     if session.screen.as_json:
         session.screen.answer({"scene": str(ref), "logs": found})
@@ -101,6 +109,16 @@ def logs_command(session: Session, scene: str, skill: str | None, lines: int) ->
             session.screen.data(f"== skill:{name}")
         for line in text:
             session.screen.data(show(line, 2000))
+
+
+def _follow(session: Session, scene: Ref, skill: str) -> None:
+    """New lines as they come, one JSON object each with --json; Ctrl-C is the way to end it."""
+    with suppress(KeyboardInterrupt):
+        for name, line in followed(session.paths.logs / scene.id, f"{skill}.log"):
+            if session.screen.as_json:
+                session.screen.data(json.dumps({"skill": f"skill:{name}", "line": line}, ensure_ascii=False))
+            else:
+                session.screen.data((f"{show(name, 80)}: " if skill == "*" else "") + show(line, 2000))
 
 
 def scenes_of(session: Session) -> Scenes:

@@ -257,7 +257,7 @@ class SceneAgent:
     # --- Inside -----------------------------------------------------------------------------------------------------
     @property
     def _name(self) -> str:
-        return f"scene:{self.scene.id}"
+        return str(self.scene.ref.any_version)
 
     def _move(self, event: str) -> None:
         self.state = after(self.state, event)

@@ -10,34 +10,35 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from node.install.revocations import read_revoked
 from node.io.atomic import write_file
 from node.paths import Paths
 from node.scene.agent import CallAnswer, SceneAgent
-from node.scene.connectors.base import Runner
+from node.scene.connectors.base import Runner, Told, told_nobody
 from node.scene.members import Machine, find_scene, remove_dead_views
+from node.scene.probation import Probation, TakenBack
 from node.scene.views import make_private
 from protocol.errors import ConflictError, NotFoundError, OoderError
-from protocol.install.model import EMPTY, Generation, Installed
+from protocol.install.model import EMPTY, Generation, Installed, Route
 from protocol.items import Json
+from protocol.refs import Ref
 from protocol.scene.states import State
-
-Told = Callable[[str, str], None]
-"""(event name of FLOWS 4.6, ref) -> heard."""
 
 
 class SceneAgents:
     """Use `open_agents`; everything is called from one event loop."""
 
     def __init__(self, machine: Machine, tasks: asyncio.TaskGroup, told: Told) -> None:
-        self._machine, self._tasks, self._told = machine, tasks, told
+        self._machine, self._tasks, self.told = machine, tasks, told
         self._agents: dict[str, SceneAgent] = {}
         self._prints: dict[str, str] = {}
         self._lent: dict[str, Mapping[str, Runner]] = {}
+        self._probation = Probation()
         self._changing = asyncio.Lock()
         self.generation = EMPTY
 
@@ -60,6 +61,10 @@ class SceneAgents:
             }
             return {name: problem for name, problem in problems.items() if problem is not None}
 
+    def failed_updates(self) -> list[TakenBack]:
+        """Scenes that were well and whose new bytes failed to start too often; each is told once."""
+        return self._probation.look(self._agents, self.generation.number)
+
     def agent(self, scene_id: str) -> SceneAgent:
         """The agent of a scene. Raises NotFoundError `scene.not_installed`."""
         find_scene(self.generation, scene_id)
@@ -73,11 +78,11 @@ class SceneAgents:
         if scene_id not in self._agents:
             async with self._changing:  # perhaps it is being made just now
                 pass
-        self._told("capability.invoked", f"cap:{capability}")
+        self.told("capability.invoked", f"cap:{capability}")
         try:
             return await self.agent(scene_id).call(capability, request, seconds)
         except OoderError:
-            self._told("capability.invocation.failed", f"cap:{capability}")
+            self.told("capability.invocation.failed", f"cap:{capability}")
             raise
 
     async def start(self, scene_id: str) -> State:
@@ -86,7 +91,7 @@ class SceneAgents:
             agent = self.agent(scene_id)
             if agent.state is State.SUSPENDED:
                 agent.resume()
-                self._told("scene.agent.resumed", f"scene:{scene_id}")
+                self.told("scene.agent.resumed", f"scene:{scene_id}")
             elif agent.state is State.ACTIVE and all(runner.well for runner in agent.runners.values()):
                 pass  # nothing to do
             else:
@@ -101,7 +106,7 @@ class SceneAgents:
             agent = self.agent(scene_id)
             write_wish(self._machine.paths, scene_id, State.STOPPED, self.generation.number)
             await agent.stop()
-            self._told("scene.agent.stopped", f"scene:{scene_id}")
+            self.told("scene.agent.stopped", f"scene:{scene_id}")
             return agent.state
 
     async def suspend(self, scene_id: str) -> State:
@@ -111,7 +116,7 @@ class SceneAgents:
             if agent.state is not State.SUSPENDED:
                 agent.suspend()
             write_wish(self._machine.paths, scene_id, State.SUSPENDED, self.generation.number)
-            self._told("scene.agent.paused", f"scene:{scene_id}")
+            self.told("scene.agent.paused", f"scene:{scene_id}")
             return agent.state
 
     def describe(self, language: str = "en") -> list[dict[str, object]]:
@@ -142,12 +147,13 @@ class SceneAgents:
         agent = SceneAgent(self._machine, self.generation, scene)
         living = old.runners if old and old.state is State.ACTIVE else {}
         running = {**living, **self._lent.pop(scene.id, {})}
-        self._told("scene.agent.created", f"scene:{scene.id}")
+        self.told("scene.agent.created", f"scene:{scene.id}")
         wish = read_wish(self._machine.paths, scene.id)
         if wish is State.STOPPED:
             await agent.stop()
         else:
             await self._activate(agent, running)
+        self._probation.begin(old, agent)
         self._agents[scene.id] = agent  # until here the old one answers
         if old is not None:
             await old.hand_over(agent)
@@ -157,21 +163,21 @@ class SceneAgents:
     async def _activate(self, agent: SceneAgent, running: Mapping[str, Runner] | None = None) -> None:
         await agent.activate(self._tasks, running=running)
         if agent.state is State.ACTIVE:
-            self._told("scene.activated", f"scene:{agent.scene.id}")
+            self.told("scene.activated", f"scene:{agent.scene.id}")
 
     async def _retire(self, scene_id: str) -> None:
         agent = self._agents.pop(scene_id)
         self._prints.pop(scene_id, None)
         await agent.destroy()
-        self._told("scene.deactivated", f"scene:{scene_id}")
+        self.told("scene.deactivated", f"scene:{scene_id}")
 
 
 @asynccontextmanager
-async def open_agents(machine: Machine, told: Told = lambda event, ref: None) -> AsyncIterator[SceneAgents]:
+async def open_agents(machine: Machine, told: Told = told_nobody) -> AsyncIterator[SceneAgents]:
     """No agents yet; whatever happens inside, no process is left afterwards."""
     async with single_errors() as tasks:
         await asyncio.to_thread(remove_dead_views, machine.paths)
-        agents = SceneAgents(machine, tasks, told)
+        agents = SceneAgents(replace(machine, told=told), tasks, told)
         try:
             yield agents
         finally:
@@ -198,13 +204,36 @@ async def call_once(
     wish = read_wish(machine.paths, scene_id)
     if wish in (State.STOPPED, State.SUSPENDED):
         raise ConflictError("scene.not_active", scene=f"scene:{scene_id}", state=wish.value, reason="-")
-    agent = SceneAgent(machine, generation, scene)
+    return await _call_of(SceneAgent(machine, generation, scene), capability, request, seconds)
+
+
+async def call_skill_once(
+    machine: Machine, generation: Generation, skill: Ref, capability: str, request: Json, seconds: float = 0.0
+) -> CallAnswer:
+    """One call of an installed skill by itself, outside of every scene: start it, ask, end it again.
+
+    Raises NotFoundError `install.not_installed`, and what activating and calling raise.
+    """
+    agent = SceneAgent(machine, generation, _alone(generation, skill, capability))
+    return await _call_of(agent, capability, request, seconds)
+
+
+async def _call_of(agent: SceneAgent, capability: str, request: Json, seconds: float) -> CallAnswer:
     async with single_errors() as tasks:
         try:
             await agent.activate(tasks, only=capability)
             return await agent.call(capability, request, seconds)
         finally:
             await agent.stop()
+
+
+def _alone(generation: Generation, ref: Ref, capability: str) -> Installed:
+    """A skill as if it were a scene of its own with one route."""
+    found = [one for one in generation.find(ref.kind, ref.id) if ref.version in ("", one.version)]
+    if not found:
+        raise NotFoundError("install.not_installed", ref=str(ref))
+    skill = next((one for one in found if one.requested), found[-1])
+    return replace(skill, routes=(Route(capability, (skill.release,)),))
 
 
 def fingerprint(generation: Generation, scene: Installed, revoked: Collection[str] = ()) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,9 +12,12 @@ from typing import Any
 from node.control import Method, serve_control
 from node.install.store import STORE, Store
 from node.paths import Paths
-from node.scene.agents import SceneAgents, Told, open_agents
+from node.scene.agents import SceneAgents, open_agents
+from node.scene.connectors.base import Told
 from node.scene.members import Machine
-from protocol.errors import OoderError, UsageError
+from node.scene.probation import TakenBack
+from protocol import limits
+from protocol.errors import OoderError, UnavailableError, UsageError
 from protocol.refs import Kind, parse_ref
 
 _LOOK_SECONDS = 1.0
@@ -56,7 +60,31 @@ async def _follow(
                 else:
                     for fault in faults.values():
                         failed(fault)
+            for one in agents.failed_updates():
+                await take_back(store, agents, one, failed)
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def take_back(store: Store, agents: SceneAgents, update: TakenBack, failed: Callable[[OoderError], None]) -> None:
+    """Make the generation current again in which the scene was well; who follows the store then follows that."""
+    try:
+        if (await asyncio.to_thread(store.current)).number != update.generation:
+            return  # somebody committed on top of it meanwhile
+        await asyncio.to_thread(store.rollback, update.back_to, time.time())
+    except OoderError as error:
+        failed(error)
+        return
+    scene = f"scene:{update.scene}"
+    agents.told("install.rolled_back", scene)
+    failed(
+        UnavailableError(
+            "scene.taken_back",
+            scene=scene,
+            count=limits.ACTIVATION_FAILURES,
+            back_to=update.back_to,
+            reason=update.reason,
+        )
+    )
 
 
 def methods(agents: SceneAgents, store: Store) -> Mapping[str, Method]:

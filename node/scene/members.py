@@ -12,7 +12,7 @@ from random import SystemRandom
 
 from node.install.revocations import read_revoked
 from node.paths import Paths
-from node.scene.connectors.base import Runner
+from node.scene.connectors.base import Runner, Told, told_nobody
 from node.scene.connectors.document import DocumentRunner
 from node.scene.connectors.http import HttpRunner
 from node.scene.connectors.process import Place, ProcessRunner, Program
@@ -34,13 +34,14 @@ _COUNTED = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What scene agents need of this computer. `program` may change how long things are waited for (tests)."""
+    """What scene agents need of this computer. `program` may change how long things are waited for (tests); `told` hears events."""
 
     paths: Paths
     trees: Trees
     chance: Chance = field(default_factory=SystemRandom)
     policy: Policy = field(default_factory=Policy)
     program: Callable[[Program], Program] = lambda program: program
+    told: Told = told_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class _Reader:
             raise PolicyError("scene.no_consent", skill=name, command=command, scene=str(self._scene.ref.any_version))
         place = place_of(machine.paths, self._scene.id, installed)
         settings = environment_of(skill, values, path)
-        program = Program(name, installed.digest, spec, settings, place, machine.policy)
+        program = Program(name, installed.digest, spec, settings, place, machine.policy, machine.told)
         return ProcessRunner(machine.program(program), machine.trees)
 
 

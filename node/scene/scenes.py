@@ -13,7 +13,7 @@ from typing import Any
 from node import control
 from node.install.store import STORE, Store
 from node.paths import Paths
-from node.scene.agents import call_once, read_wish, write_wish
+from node.scene.agents import call_once, call_skill_once, read_wish, write_wish
 from node.scene.members import Machine, find_scene
 from protocol import limits
 from protocol.errors import NotFoundError, UnavailableError, UsageError
@@ -65,7 +65,14 @@ class Scenes:
         return rows
 
     async def call(self, scene: Ref, capability: Ref, request: Json, seconds: float = 0.0) -> dict[str, Any]:
-        """A capability's answer as `CallAnswer.describe` says it; `alone` tells that no node runs. Raises any `scene.*` of calling."""
+        """A capability's answer as `CallAnswer.describe` says it; `alone` tells that it was started for this call. A skill by
+        itself (`scene` is a skill ref) always is. Raises any `scene.*` of calling, NotFoundError `install.not_installed`."""
+        if scene.kind is Kind.SKILL:
+            store = Store(self._paths.home)
+            generation = await asyncio.to_thread(store.current)
+            machine = Machine(self._paths, store)
+            answer = await call_skill_once(machine, generation, scene, capability.id, request, seconds)
+            return {**answer.describe(), "alone": True}
         params = {"scene": str(scene), "capability": str(capability), "request": request, "seconds": seconds}
         try:
             return {**await self._ask("scene.call", params), "alone": False}

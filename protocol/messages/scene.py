@@ -37,6 +37,11 @@ _CALLS = {
         "Start it: ooder start {scene}",
         "启动：ooder start {scene}",
     ),
+    "scene.taken_back": Message(
+        "the update of {scene} failed to start {count} times ({reason}), so generation {back_to} is current again",
+        "{scene} 的更新启动失败 {count} 次（{reason}），已恢复第 {back_to} 代",
+        *_LOGS,
+    ),
     "scene.revoked": Message(
         "{skill} was revoked, so it is not run any more; its files stay to be looked at",
         "{skill} 已被撤销，不再运行；其文件保留以供查看",

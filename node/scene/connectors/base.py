@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from protocol.errors import OoderError
 from protocol.items import Json
+
+Told = Callable[[str, str], None]
+"""(event name of FLOWS 4.6, ref) -> heard."""
+
+
+def told_nobody(event: str, ref: str) -> None:
+    """For whoever runs something that nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)

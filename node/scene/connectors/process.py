@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.scene import launch
-from node.scene.connectors.base import Ask
+from node.scene.connectors.base import Ask, Told, told_nobody
 from node.scene.connectors.exchange import Exchange, loopback_only
 from node.scene.listeners import is_listener_of
 from node.scene.sandbox import boxed, find_sandbox, system_path
@@ -54,6 +54,7 @@ class Program:
     settings: Mapping[str, str]
     place: Place
     policy: Policy = field(default_factory=Policy)
+    told: Told = told_nobody
     start_seconds: float = limits.SKILL_START_SECONDS
     stop_seconds: float = limits.SKILL_STOP_SECONDS
     look_every: float = limits.SKILL_HEALTH_EVERY
@@ -74,6 +75,7 @@ class ProcessRunner:
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()
         self._port = 0
+        self._lives = 0
         self.pid = 0
         self.state = "stopped"
         self.well = False
@@ -85,6 +87,7 @@ class ProcessRunner:
         if self._keeping is None or self._keeping.done():
             self._restarts = Restarts(self._program.policy)
             self._settled.clear()
+            self._lives = 0
             self._keeping = tasks.create_task(self._keep())
         await self._settled.wait()
 
@@ -92,8 +95,11 @@ class ProcessRunner:
         """End the program and everything it started: TERM, then KILL."""
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
+            running = not keeping.done()
             keeping.cancel()
             await asyncio.wait({keeping})
+            if running and self._lives:
+                self._tell("skill.stopped")
         self.state, self.well = "stopped", False
         await asyncio.to_thread(remove_view, self._program.place.view)
 
@@ -136,6 +142,7 @@ class ProcessRunner:
             except (OSError, ExceptionGroup) as error:
                 self.fault = UnavailableError("scene.skill_exited", skill=self._program.skill, reason=str(error)[:200])
             self.well = False
+            self._tell("skill.execution.error")
             wait = self._restarts.ended(loop.time())
             if wait is None or isinstance(self.fault, NotFoundError):
                 self.state = "gave_up"
@@ -144,6 +151,7 @@ class ProcessRunner:
                         "scene.skill_gave_up", skill=self._program.skill, count=self._restarts.count
                     )
                 self._settled.set()
+                self._tell("skill.stopped")
                 return
             self.state = "waiting"
             self._settled.set()
@@ -266,6 +274,8 @@ class ProcessRunner:
         self._port, self.state, self.well, self.fault = port, "well", True, None
         self._restarts.well(asyncio.get_running_loop().time())
         self._settled.set()
+        self._lives += 1
+        self._tell("skill.started" if self._lives == 1 else "skill.restarted")
         missed = 0
         while missed < _UNWELL_LOOKS:
             await asyncio.sleep(program.look_every)
@@ -286,6 +296,9 @@ class ProcessRunner:
             with suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
+
+    def _tell(self, event: str) -> None:
+        self._program.told(event, f"skill:{self._program.skill.removeprefix('skill:')}")
 
     def _unwell(self, seconds: float) -> OoderError:
         return UnavailableError("scene.skill_unwell", skill=self._program.skill, seconds=round(seconds, 1))
