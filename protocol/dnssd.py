@@ -8,13 +8,14 @@ renamed service is the same agent.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from protocol import limits
 from protocol.identity import FINGERPRINT_CHARS
 from protocol.lan_text import decode_field
+from protocol.refs import Kind
 
 SERVICE: Final = "_ooder._tcp.local."
 SKILL_SERVICE: Final = "_ooder-skill._tcp.local."
@@ -46,6 +47,15 @@ def instance_label(agent_id: str) -> str:
     'Ooder Agent-node-7'
     """
     return cut_bytes(f"Ooder Agent-{agent_id}".replace(".", "-"), limits.DNS_LABEL)
+
+
+def subtypes(*offered: tuple[Kind, Sequence[str]]) -> tuple[str, ...]:
+    """The kinds a node can be browsed by (RFC 6763 7.1): `_agent` always, others when it offers some.
+
+    >>> subtypes((Kind.SCENE, ("onboarding",)), (Kind.CAPABILITY, ()))
+    ('_agent', '_scene')
+    """
+    return (f"_{Kind.AGENT}", *(f"_{kind}" for kind, ids in offered if ids))
 
 
 def cut_bytes(text: str, most: int) -> str:

@@ -25,6 +25,7 @@ from protocol.dnssd import (
     encode_txt,
     instance_label,
     plausible_addresses,
+    subtypes,
 )
 from protocol.identity import AGENT_CHARS, FINGERPRINT_CHARS
 from protocol.items import Channel, Evidence, Item, Json, Provided, Reading, Sighting, Standing, Survey
@@ -52,13 +53,14 @@ class Config(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A service to publish: full name, type, host name without `.local.`, port, TXT."""
+    """A service to publish: full name, type, host name without `.local.`, port, TXT, and the subtypes (`_agent`) it is found by, too."""
 
     name: str
     type: str
     host: str
     port: int
     txt: Mapping[str, bytes]
+    subtypes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def published(offer: Offer) -> Published:
         count=offer.count,
     )
     name = f"{instance_label(offer.agent_id)}.{SERVICE}"
-    return Published(name, SERVICE, offer.agent_id, offer.tcp_port or PORT, encode_txt(txt))
+    kinds = subtypes((Kind.SCENE, offer.scenes), (Kind.CAPABILITY, offer.capabilities))
+    return Published(name, SERVICE, offer.agent_id, offer.tcp_port or PORT, encode_txt(txt), kinds)
 
 
 class Provider:

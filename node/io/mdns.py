@@ -27,6 +27,7 @@ from sources.mdns_dns_sd import Found, Published
 
 _GROUP, _PORT = "224.0.0.251", 5353
 _QUERY, _PTR, _IN = 0, 12, 1
+_AUTHORITATIVE_ANSWER = 0x8400
 RESOLVE_MS: Final = 3_000
 LISTEN_S: Final = 0.5  # seconds answers to the first question are read
 RESOLVED_AT_ONCE: Final = 16
@@ -39,6 +40,7 @@ class ZeroconfMdns:
         self._only, self._within = tuple(only), within
         self._zeroconf: AsyncZeroconf | None = None
         self._info: AsyncServiceInfo | None = None
+        self._kinds: list[AsyncServiceInfo] = []
         self._publishing = asyncio.Lock()
         self._published: Published | None = None
         self._wanted: asyncio.Queue[tuple[str, str]] = asyncio.Queue(limits.SERVICES)
@@ -90,20 +92,37 @@ class ZeroconfMdns:
         if self._zeroconf is None:
             return
         self._published = published
-        info = AsyncServiceInfo(
-            published.type,
-            published.name,
-            port=published.port,
-            properties=dict(published.txt),
-            addresses=[socket.inet_aton(each.ip) for each in self.interfaces],
-            server=f"{published.host}.local.",
-        )
+        info = self._describe(published, published.type)
         if self._info is None:
             # The name holds a key's hash, so nobody else has it: the probing of 1.2 s can be left out.
             await (await self._zeroconf.async_register_service(info, cooperating_responders=True))
         else:
             await (await self._zeroconf.async_update_service(info))
         self._info = info
+        self._publish_kinds(published)
+
+    def _describe(self, published: Published, kind: str) -> AsyncServiceInfo:
+        return AsyncServiceInfo(
+            kind,
+            published.name,
+            port=published.port,
+            properties=dict(published.txt),
+            addresses=[socket.inet_aton(each.ip) for each in self.interfaces],
+            server=f"{published.host}.local.",
+        )
+
+    def _publish_kinds(self, published: Published) -> None:
+        """The same service under its subtypes. The library knows one type per name, so each is entered under a key of its own."""
+        assert self._zeroconf is not None
+        registry = self._zeroconf.zeroconf.registry
+        registry.async_remove([*self._kinds])
+        self._kinds = [self._describe(published, f"{each}._sub.{published.type}") for each in published.subtypes]
+        said = DNSOutgoing(_AUTHORITATIVE_ANSWER)
+        for number, info in enumerate(self._kinds):
+            info.key = f"{number}.{info.key}"
+            registry.async_add(info)
+            said.add_answer_at_time(info.dns_pointer(), 0)
+        self._zeroconf.zeroconf.async_send(said)
 
     # --- browsing ----------------------------------------------------------------------------------------------------
 
