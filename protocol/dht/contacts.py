@@ -122,7 +122,7 @@ class Networks:
 
 def encode_contacts(contacts: Iterable[Contact]) -> tuple[bytes, bytes]:
     """Compact form: (IPv4, IPv6), each entry key, address, port."""
-    entries = [each.key + _packed(each.ip) + each.port.to_bytes(2, "big") for each in contacts]
+    entries = [_encoded(each) for each in contacts]
     return (
         b"".join([each for each in entries if len(each) == _V4]),
         b"".join([each for each in entries if len(each) == _V6]),
@@ -147,6 +147,6 @@ def _decoded(entry: bytes) -> tuple[Contact, int]:
     return contact(entry[:KEY_BYTES], ip, port), reach(ip)
 
 
-@lru_cache(maxsize=16_384)
-def _packed(ip: str) -> bytes:
-    return ipaddress.ip_address(ip.partition("%")[0]).packed
+@lru_cache(maxsize=4_096)
+def _encoded(each: Contact) -> bytes:
+    return each.key + ipaddress.ip_address(each.ip.partition("%")[0]).packed + each.port.to_bytes(2, "big")
