@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
+from node.dht_steps import follow
 from node.service import Service
 from protocol.dht.events import Answered, Asked, Ended, Event
-from protocol.dht.messages import Place
-from protocol.dht.reading import get
 from protocol.dht.record import name_key
 from protocol.errors import UsageError
 from protocol.refs import Ref
@@ -57,9 +56,9 @@ def contacts(live: LiveNode) -> list[dict[str, Any]]:
 
 async def trace(live: LiveNode, ref: Ref) -> list[dict[str, Any]]:
     """Look for `ref` carefully; every question with its path, hops, node and time (see `trace_rows`)."""
-    live.machine.events()
-    await live.do(get(live.machine, name_key(ref), Place(), careful=True))
-    return trace_rows(live.machine.events())
+    events: list[Event] = []
+    await follow(live, ref, events.append)
+    return trace_rows(events)
 
 
 def target_of(ref: Ref) -> str:

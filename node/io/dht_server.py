@@ -23,6 +23,7 @@ from kademlia.storage import IStorage
 
 from protocol import limits
 from protocol.dht.contacts import ID_BYTES
+from protocol.dht.events import Event
 from protocol.dht.messages import Place
 from protocol.dht.node import DhtNode
 from protocol.dht.reading import get
@@ -103,6 +104,7 @@ class DhtServer(Server):  # type: ignore[misc]
         self._timer_at = float("inf")
         self.port = 0
         self.failed_sends = 0
+        self._watchers: list[Callable[[Event], None]] = []
 
     # --- the shape of the package ------------------------------------------------------------------------------------
 
@@ -157,6 +159,15 @@ class DhtServer(Server):  # type: ignore[misc]
         self.pump()
         return await done
 
+    @contextlib.contextmanager
+    def watch(self, tell: Callable[[Event], None]) -> Iterator[None]:
+        """Inside, `tell` is called with everything the machine tells, as it happens. It must not block or raise."""
+        self._watchers.append(tell)
+        try:
+            yield
+        finally:
+            self._watchers.remove(tell)
+
     def heard(self, data: bytes, ip: str, port: int) -> None:
         """A socket heard something."""
         self.machine.receive(data, ip, port, asyncio.get_running_loop().time(), self._clock.wall())
@@ -166,6 +177,10 @@ class DhtServer(Server):  # type: ignore[misc]
         """Send what is due and be woken in time."""
         for out in self.machine.datagrams_to_send():
             self._send(out.data, out.ip, out.port)
+        if self._watchers:
+            for event in self.machine.events():
+                for tell in list(self._watchers):
+                    tell(event)
         due = self.machine.next_timeout()
         if due < self._timer_at and not self.machine.closed:
             if self._timer is not None:

@@ -123,10 +123,9 @@ class Networks:
 def encode_contacts(contacts: Iterable[Contact]) -> tuple[bytes, bytes]:
     """Compact form: (IPv4, IPv6), each entry key, address, port."""
     entries = [_encoded(each) for each in contacts]
-    return (
-        b"".join([each for each in entries if len(each) == _V4]),
-        b"".join([each for each in entries if len(each) == _V6]),
-    )
+    v4 = [each for each in entries if len(each) == _V4]
+    v6 = [] if len(v4) == len(entries) else [each for each in entries if len(each) == _V6]
+    return b"".join(v4), b"".join(v6)
 
 
 def decode_contacts(v4: bytes, v6: bytes, teller: str, limit: int) -> list[Contact]:

@@ -48,7 +48,8 @@ class Candidate:
 
 
 class Lookup:
-    """One walk towards `target`. `network_of` gives the network an address is counted in, "" for none. `alpha`, the questions in
+    """One walk towards `target`. `network_of` gives the network an address is counted in, "" for none; `trusted` chooses
+    among contacts that were told. `alpha`, the questions in
     flight on a path, may be lowered on the way."""
 
     def __init__(
@@ -61,9 +62,11 @@ class Lookup:
         width: int = limits.DHT_K,
         alpha: int = limits.DHT_ALPHA,
         paths: int = 1,
+        trusted: Callable[[Iterable[Contact]], Iterable[Contact]] = lambda told: told,
     ) -> None:
         self.target, self._own, self._width, self.alpha = target, own, width, alpha
-        self._network_of = network_of
+        self._network_of, self._trusted = network_of, trusted
+        self._told: list[tuple[Candidate, Iterable[Contact]]] = []  # not looked at before somebody has to be asked
         self._paths: list[list[Candidate]] = [[] for _ in range(paths)]
         self._addresses: set[tuple[str, int]] = set()
         self._networks: Counter[str] = Counter()
@@ -85,6 +88,8 @@ class Lookup:
         if self.stopped:
             return found
         for number, order in enumerate(self._paths):
+            if self._told and self._flying[number] < self.alpha:
+                self._take_in()
             while self._flying[number] < self.alpha and self.asked < limits.DHT_LOOKUP_QUESTIONS:
                 candidate = self._first_new(order)
                 if candidate is None:
@@ -104,8 +109,13 @@ class Lookup:
         if candidate.was is not Was.ANSWERED:
             candidate.was = Was.ANSWERED
             self.answered.append(candidate)
-        for contact in contacts:
-            self._add(contact, candidate.path, candidate.hops + 1)
+        self._told.append((candidate, contacts))
+
+    def _take_in(self) -> None:
+        told, self._told = self._told, []
+        for candidate, contacts in told:
+            for contact in self._trusted(contacts):
+                self._add(contact, candidate.path, candidate.hops + 1)
 
     def slow(self, candidate: Candidate) -> None:
         """`candidate` was silent for the soft timeout."""
@@ -137,6 +147,7 @@ class Lookup:
     def _path_done(self, number: int) -> bool:
         if self._flying[number]:
             return False
+        self._take_in()
         order = self._paths[number]
         if self.asked < limits.DHT_LOOKUP_QUESTIONS and self._first_new(order) is not None:
             return False

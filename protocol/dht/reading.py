@@ -95,7 +95,9 @@ class Search:
         self._asked: Counter[Contact] = Counter() if asked is None else asked
         if asked is not None and not careful:
             near, alpha = sorted(near[:_NEAR], key=self._asked.__getitem__)[:_HEDGED], _AGREE
-        self.lookup = Lookup(target, near, node.networks.of, own=node.own.id, width=width, paths=paths, alpha=alpha)
+        self.lookup = Lookup(
+            target, near, node.networks.of, own=node.own.id, width=width, paths=paths, alpha=alpha, trusted=node.trusted
+        )
         self.reading = KeyReading(key)
         self.done: Later[KeyReading] = Later()
         self._began = node.now
@@ -166,7 +168,7 @@ class Search:
             return
         node.tell(Answered(self._number, candidate.contact, True, seconds, len(answer.contacts), len(answer.hashes)))
         if not self.done.done:
-            self.lookup.heard(candidate, node.trusted(answer.contacts))
+            self.lookup.heard(candidate, answer.contacts)
             self._values_of(candidate, answer)
             self._step()
 
@@ -202,7 +204,9 @@ class Search:
             self.reading.refused += 1  # a true record of something else is no answer
         elif self.reading.take(signed) and not signed.pointer.gone:
             age = max(0.0, self._node.wall - signed.record.issued_ms / 1000)
-            self._tell(RecordFound(signed, whom, age))
+            found = RecordFound(signed, whom, age)
+            self._node.tell(found)
+            self._tell(found)
 
     # --- records that did not fit into the answers -------------------------------------------------------------------
 

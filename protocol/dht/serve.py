@@ -154,10 +154,11 @@ class Server:
 
     def _contacts(self, question: Find, left: int, ip: str) -> tuple[Contact, ...]:
         target = int.from_bytes(question.key, "big")
+        near = [each for each in self._table.closest(target, limits.DHT_CONTACTS) if each.key != question.sender]
+        if len(near) * _CONTACT_V6 <= left:
+            return tuple(near)
         found = []
-        for each in self._table.closest(target, limits.DHT_CONTACTS):
-            if each.key == question.sender:
-                continue
+        for each in near:
             left -= _CONTACT_V6 if ":" in each.ip else _CONTACT_V4
             if left < 0:
                 break
