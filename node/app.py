@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from node.io.http import Door, HttpClient
     from node.io.mdns import ZeroconfMdns
     from node.io.peer_client import PeerClient, Point
+    from node.revocation_lists import Revocations
     from node.service import Service
     from node.source_memory import SourceMemory
     from protocol.dht.record import Pointer
@@ -47,6 +48,7 @@ class NodePorts:
         self._paths = paths
         self.lan = Lan(paths, clock, name)
         self.dht_offers: Callable[[], Sequence[Pointer]] = lambda: ()
+        self.revoked_anew: Callable[[], None] = lambda: None
         self.kept: dict[str, tuple[object, DiscoveryProvider]] = {}
         self.waiting: WeakSet[Aggregator] = WeakSet()
         """Who takes in what sources say; large sources go no faster than they."""
@@ -80,6 +82,12 @@ class NodePorts:
         from node.io.git import GitMirrors
 
         return GitMirrors(self._paths.mirrors, bounds)
+
+    @cached_property
+    def revocations(self) -> Revocations:
+        from node.revocation_lists import Revocations
+
+        return Revocations(self._paths.revocations, lambda: self.revoked_anew())
 
     @cached_property
     def memory_of_sources(self) -> SourceMemory:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from node.api.desk import Desk
 
 REMEMBER_SECONDS = 30.0
+OBEY_SECONDS = 0.2
+"""Between looks at what is installed while much is pushed."""
 
 
 class Daemon:
@@ -95,6 +97,7 @@ class Daemon:
                 group.create_task(aggregator.run()),
                 group.create_task(self._listen(aggregator)),
                 group.create_task(self._look()),
+                group.create_task(self._obey(aggregator)),
                 group.create_task(self._remember()),
                 group.create_task(self._peer()),
                 group.create_task(self._host(lambda event, ref: aggregator.note(Change(event, ref)))),
@@ -131,6 +134,17 @@ class Daemon:
                 task = group.create_task(supervisor.run())
                 await self._reloaded.wait()
                 task.cancel()
+
+    async def _obey(self, aggregator: Aggregator) -> None:
+        """What was pushed may concern what is installed: a revoked release is out of service at once, not at the next scan."""
+        engine = Engine(self._service)
+        while True:
+            await aggregator.changed()
+            try:
+                await asyncio.to_thread(engine.after_scan)
+            except OoderError as error:
+                self._failed(error)
+            await asyncio.sleep(OBEY_SECONDS)
 
     async def _peer(self) -> None:
         """Offer what is shared, where there is an API."""

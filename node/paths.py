@@ -84,6 +84,11 @@ class Paths:
         return self.cache / "http"
 
     @property
+    def revocations(self) -> Path:
+        """What registries say must not run any more (see `node.revocation_lists`)."""
+        return self.home / "revocation-lists.json"
+
+    @property
     def source_memory(self) -> Path:
         """What sources must not forget (see `node.source_memory`)."""
         return self.home / "sources"

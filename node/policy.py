@@ -12,6 +12,7 @@ from node.config_file import dump_config, read_config_file
 from node.paths import Paths
 from protocol.errors import NotFoundError, UsageError
 from protocol.refs import Ref, parse_ref
+from protocol.revoked_lists import NOTHING, Revoked
 from protocol.trust import TrustPolicy
 
 
@@ -41,14 +42,30 @@ def read_decisions(path: Path) -> TrustDecisions:
     )
 
 
-def policy_of(settings: Settings, decisions: TrustDecisions) -> TrustPolicy:
-    """The policy the trust door asks."""
+def policy_of(settings: Settings, decisions: TrustDecisions, revocations: Path | None = None) -> TrustPolicy:
+    """The policy the trust door asks; `revocations` is the file of the lists of registries."""
+    official = official_of(settings)
     return TrustPolicy(
-        official=frozenset(settings.trust.official) | _official_places(settings),
+        official=official,
+        revoked=revoked_in(revocations, official),
         known_keys=frozenset(decisions.known_keys),
         revoked_keys=frozenset(decisions.revoked_keys),
         pins=tuple(sorted(decisions.pins.items())),
     )
+
+
+def official_of(settings: Settings) -> frozenset[str]:
+    """Everybody this user made official."""
+    return frozenset(settings.trust.official) | _official_places(settings)
+
+
+def revoked_in(revocations: Path | None, official: frozenset[str]) -> Revoked:
+    """What the kept lists of registries end."""
+    if revocations is None or not revocations.exists():
+        return NOTHING
+    from node.revocation_lists import Revocations
+
+    return Revocations(revocations).amount_to(official)
 
 
 def _official_places(settings: Settings) -> frozenset[str]:

@@ -32,10 +32,11 @@ from node.supervisor import Heard, Light, SearchEvent, SourceState, Supervisor
 from protocol import limits
 from protocol.errors import NotFoundError, StorageError
 from protocol.items import Json
-from protocol.merge import Entry
+from protocol.merge import GONE, Entry
 from protocol.query import Query, Scope
 from protocol.refs import Kind, Ref
 from protocol.relations import Node, relate
+from protocol.trust import admit
 
 LOCAL = frozenset({"local_fs"})
 """Sources that need no network, and so are asked offline too."""
@@ -89,6 +90,7 @@ class Service:
         self.config = config
         paths.ensure()
         self._clock = SystemClock()
+        self._stale_rules = False
         self.index = Index(paths.index, self._clock.wall)
         last_wall = self.index.last_wall()
         self._clock.raise_floor(last_wall)
@@ -118,7 +120,8 @@ class Service:
     @cached_property
     def rules(self) -> Rules:
         """By what claims are judged."""
-        return Rules(policy_of(self.config.settings, read_decisions(self.paths.trust)))
+        decisions = read_decisions(self.paths.trust)
+        return Rules(policy_of(self.config.settings, decisions, self.paths.revocations))
 
     @cached_property
     def ports(self) -> NodePorts:
@@ -127,7 +130,13 @@ class Service:
         ports = NodePorts(self.paths, self.index, self._clock, settings.name)
         ports.lan.friends = frozenset(key for keys in settings.groups.values() for key in keys)
         ports.dht_offers = lambda: shared_pointers(self)
+        ports.revoked_anew = self._judge_anew
         return ports
+
+    def _judge_anew(self) -> None:
+        """A registry revoked something: what comes is judged by it at once, what is there as soon as a scan ends."""
+        self.__dict__.pop("rules", None)
+        self._stale_rules = True
 
     # --- Asking ----------------------------------------------------------------------------------------------------
     def search(self, query: Query) -> Answer:
@@ -139,8 +148,16 @@ class Service:
         """One item in full. Raises NotFoundError `item.unknown`."""
         found = self.entry(ref.kind, ref.id)
         if found is None:
-            raise NotFoundError("item.unknown", ref=str(ref), id=ref.id)
+            raise self._missing(ref)
         return detail_of(found, self, self.now(), language)
+
+    def _missing(self, ref: Ref) -> NotFoundError:
+        """Nothing is known of a name, or what was known was taken back."""
+        said = [admit(one, self.rules.policy, self.now()) for one in self.index.sightings(ref.kind, ref.id)]
+        gone = next((one for one in said if one.status in GONE), None)
+        if gone is None:
+            return NotFoundError("item.unknown", ref=str(ref), id=ref.id)
+        return NotFoundError("item.gone", ref=str(ref), status=gone.status.value, principal=gone.sighting.principal)
 
     def entry(self, kind: Kind, item_id: str) -> Entry | None:
         """The merged entry of one name."""
@@ -272,6 +289,9 @@ class Service:
                     writer.cancel()
             except BaseExceptionGroup as group:
                 raise (storage_failure(group) or group) from None
+            if self._stale_rules:
+                self._stale_rules = False
+                await asyncio.to_thread(self.remerge)
             save_states(self.paths.states, supervisor.states)
             changes = [event for event in self._events_after(before) if event.type.startswith("item.")]
             written = await asyncio.to_thread(self.write_cache) if changes or not self.paths.cache_state.exists() else 0

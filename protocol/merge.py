@@ -6,7 +6,7 @@ Leaves to others: levels (`protocol.trust`), the order of claims and what counts
 
 The rules (docs/protocol/merge.md): R1 a pinned name belongs to its owner. R2 what is not proven never speaks for a principal
 that is, nor for an owned name. R3 trust, then version, then sequence, then a total order. R4 claims below the floor do not
-count. R5 one release with two digests is frozen. R6 a proven tombstone ends every version of its own principal. R7 a claim of
+count. R5 one release with two digests is frozen. R6 a proven tombstone ends what it names, of its own principal. R7 a claim of
 somebody else with the same bytes is one more place to get them. R9 no field is ever mixed.
 
 Example: a registry lists `skill:x` 2.0 of git:A, git:A has it at 1.9, a stranger on the network offers 9.9. Shown is 1.9 of
@@ -126,13 +126,17 @@ def merge_all(claims: Iterable[Verified], policy: TrustPolicy) -> dict[tuple[Kin
 
 
 def _standing(claims: Iterable[Verified]) -> list[Verified]:
-    """What is left after floors (R4) and tombstones (R6). A tombstone without proof, or of a mere copy, ends only itself."""
+    """What is left after floors (R4) and tombstones (R6). A word about certain bytes ends that release, one without ends them all;
+    without proof, or of a mere copy, it ends only itself."""
     above = [claim for claim in claims if not claim.below_floor]
     gone = [claim for claim in above if claim.status in GONE]
     if not gone:
         return above
-    ended = {c.sighting.principal for c in gone if c.proven and c.sighting.standing is not Standing.COPY}
-    return [c for c in above if c.status not in GONE and c.sighting.principal not in ended]
+    said = [c.sighting for c in gone if c.proven and c.sighting.standing is not Standing.COPY]
+    ended = {one.principal for one in said if not one.digest}
+    releases = {(one.principal, one.item.version) for one in said if one.digest}
+    left = [c for c in above if c.status not in GONE and c.sighting.principal not in ended]
+    return [c for c in left if (c.sighting.principal, c.sighting.item.version) not in releases] if releases else left
 
 
 def _only(ref: Ref, claim: Verified, owner: str) -> Entry | None:

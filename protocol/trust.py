@@ -24,6 +24,7 @@ from types import MappingProxyType
 from protocol.items import Channel, Sighting, Status
 from protocol.query import Trust
 from protocol.refs import Kind, Ref
+from protocol.revoked_lists import NOTHING, Revoked
 from protocol.versions import compare_key
 
 OWN_MEMORIES = frozenset({"", "local_fs", "cache"})
@@ -53,6 +54,7 @@ class TrustPolicy:
     known_keys: frozenset[str] = frozenset()  # paired devices, own key, keys pinned on first install
     revoked_keys: frozenset[str] = frozenset()
     pins: tuple[tuple[str, str], ...] = ()  # (ref without version, principal): the owner of a name
+    revoked: Revoked = NOTHING  # what registries say must not run
     namespaces: tuple[tuple[str, str], ...] = ()  # (principal or owner, fingerprint): keys proved for a namespace
 
 
@@ -86,6 +88,11 @@ def admit(sighting: Sighting, policy: TrustPolicy, now: float, floors: Floors = 
     status = sighting.status
     if policy.revoked_keys and _signing_key(sighting) in policy.revoked_keys:
         trust, status, reasons = Trust.UNVERIFIED, Status.REVOKED, (*reasons, "trust.reason.key_revoked")
+    if (
+        policy.revoked
+        and policy.revoked.reason(sighting.principal, sighting.digest, _signing_key(sighting)) is not None
+    ):
+        trust, status, reasons = Trust.UNVERIFIED, Status.REVOKED, (*reasons, "trust.reason.revoked")
     below = bool(floors) and _is_below(sighting, floors)
     if below:
         reasons = (*reasons, "trust.reason.below_floor")

@@ -18,21 +18,19 @@ from protocol import limits
 from protocol.errors import DataError, IntegrityError, NotFoundError, OoderError
 from protocol.http.exchange import HttpRequest
 from protocol.item_json import decode_item, read_json
-from protocol.items import Json, Progress, Reading, Sighting, Status, Survey
+from protocol.items import Progress, Reading, Sighting, Status, Survey
 from protocol.refs import parse_ref
 from protocol.skill_center import places
 from protocol.skill_center.changes import Change, decode_change
 from protocol.skill_center.following import Floor, Ledger, decode_memory, encode_memory, judge, signature
 from protocol.skill_center.following import Progress as Followed
 from protocol.skill_center.head import SignedHead, open_head
-from protocol.skill_center.revocations import SignedRevocations, open_revocations
+from protocol.skill_center.revocations import open_revocations
 from sources.base import Emit
 from sources.center_registry import ROOT, SOURCE, Registry
-from sources.ports import Context, Http, Memory
+from sources.ports import Context, Http, Memory, RevocationLists
 
 _AT_ONCE = 100  # changes checked or told before others get their turn
-REVOCATIONS = "revocations"
-"""With the origin of a registry, the name under which its list is remembered."""
 _BELOW = " below"
 """Marks what was told as the word of a registry that another one goes before."""
 _TRIES = 5  # a busy registry may move on while it is read
@@ -63,10 +61,12 @@ class Held:
 class ProvenLook:
     """Looks at one registry; remembers between looks how far it is."""
 
-    def __init__(self, registry: Registry, http: Http, context: Context, memory: Memory) -> None:
-        self._registry, self._http, self._context, self._memory = registry, http, context, memory
+    def __init__(
+        self, registry: Registry, http: Http, context: Context, memory: Memory, lists: RevocationLists
+    ) -> None:
+        self._registry, self._http, self._context = registry, http, context
+        self._memory, self._lists = memory, lists
         self._ledger: Ledger | None = None
-        self.revocations: SignedRevocations | None = None
 
     @property
     def _name(self) -> str:
@@ -115,10 +115,7 @@ class ProvenLook:
 
     async def _revoked(self, base: str, head: SignedHead) -> None:
         """The list that goes with the head; an older one is a replay."""
-        kept_as = f"{REVOCATIONS} {self._registry.origin}"
-        if self.revocations is None:
-            self.revocations = _opened(await self._memory.load(kept_as), self._context.clock.wall())
-        if (self.revocations.seq if self.revocations else 0) >= head.head.revocations:
+        if await self._lists.seq(self._registry.owner) >= head.head.revocations:
             return
         found = await self._json(self._registry.url(places.REVOCATIONS, base))
         text = found.get("list") if isinstance(found, dict) else None
@@ -127,8 +124,7 @@ class ProvenLook:
         listed = open_revocations(text, self._context.clock.wall(), head.key)
         if listed.seq < head.head.revocations:
             raise IntegrityError("registry.rolled_back", found=listed.seq, known=head.head.revocations)
-        self.revocations = listed
-        await self._memory.keep(kept_as, {"list": text, "key": head.key})
+        await self._lists.keep(self._registry.owner, listed.seq, listed.entries)
 
     async def _json(self, url: str) -> object:
         """JSON with numbers as numbers, for what is signed or checked afterwards."""
@@ -233,15 +229,6 @@ class ProvenLook:
         if not self._registry.above:
             return False
         return any(mark.endswith(_BELOW) != (place.partition("@")[0] in shadowed) for place, mark in known.items())
-
-
-def _opened(kept: Mapping[str, Json], now: float) -> SignedRevocations | None:
-    """The list as it was kept. What is revoked stays so when the list is past its time."""
-    text, key = kept.get("list"), kept.get("key")
-    try:
-        return open_revocations(text, now, key) if isinstance(text, str) and isinstance(key, str) else None
-    except OoderError:
-        return None
 
 
 def signs_nothing(error: OoderError) -> bool:

@@ -14,6 +14,7 @@ from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree
 from protocol.http.breaker import Health
 from protocol.http.exchange import Downloaded, HttpAnswer, HttpRequest
 from protocol.items import Json
+from protocol.skill_center.revocations import Revocation
 
 
 class Clock(Protocol):
@@ -44,6 +45,16 @@ class Memory(Protocol):
 
     async def keep(self, name: str, values: Mapping[str, Json]) -> None:
         """Replace it; on the disk when this returns. Raises StorageError `home.unwritable`."""
+
+
+class RevocationLists(Protocol):
+    """Where the lists of registries are kept, and obeyed."""
+
+    async def seq(self, owner: str) -> int:
+        """The sequence of the list kept of an owner, 0 = none."""
+
+    async def keep(self, owner: str, seq: int, entries: Sequence[Revocation]) -> None:
+        """Replace the list of an owner; on the disk when this returns. Raises StorageError `home.unwritable`."""
 
 
 async def always_room() -> None:

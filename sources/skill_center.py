@@ -29,7 +29,7 @@ from sources.center_proven import ProvenLook, signs_nothing
 from sources.center_push import Listener
 from sources.center_registry import ROOT, SOURCE, Registry, bounds_of
 from sources.center_rows import RowsLook
-from sources.ports import Context, Http, Memory
+from sources.ports import Context, Http, Memory, RevocationLists
 
 
 class RegistryConfig(BaseModel):
@@ -142,6 +142,8 @@ class Ports(Protocol):
     def context(self) -> Context: ...
     @property
     def memory_of_sources(self) -> Memory: ...
+    @property
+    def revocations(self) -> RevocationLists: ...
     def http(self, bounds: HttpBounds) -> Http: ...
 
 
@@ -152,7 +154,7 @@ class Followed:
         self.registry = registry
         self.http = ports.http(registry.bounds)
         self.context = ports.context
-        self.proven = ProvenLook(registry, self.http, ports.context, ports.memory_of_sources)
+        self.proven = ProvenLook(registry, self.http, ports.context, ports.memory_of_sources, ports.revocations)
         self.rows = RowsLook(registry, self.http, ports.context)
         self.failed: OoderError | None = None
         self._one = asyncio.Lock()

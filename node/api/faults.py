@@ -50,6 +50,7 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
         "peer.unknown",
         "share.not_shared",
         "item.unknown",
+        "item.gone",
     ),
     409: (
         "install.base_moved",

@@ -233,3 +233,4 @@ class Installed(Told):
     state: str
     required_by: list[str]
     agent: Agent | None
+    status: str = Field(description="active, or what is said of the release today: deprecated, withdrawn, revoked")

@@ -9,6 +9,7 @@ from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
+from node.install.standing import standing_of
 from node.install.store import Store
 from protocol.install.codec import item_row
 from protocol.refs import Kind
@@ -26,8 +27,10 @@ def show_installed(session: Session, kinds: frozenset[Kind] = frozenset()) -> No
     """Everything of the current generation, or only some `kinds` of it."""
     current = Store(session.paths.home).current()
     items = [item for item in current.items if not kinds or item.kind in kinds]
+    said = standing_of(session.service, items)
     if session.screen.as_json:
-        session.screen.answer({"generation": current.number, "items": [item_row(item) for item in items]})
+        rows_body = [{**item_row(item), "status": said.get(item.release, "active")} for item in items]
+        session.screen.answer({"generation": current.number, "items": rows_body})
         return
     say, now = session.say, session.service.now()
     rows = []
@@ -38,7 +41,7 @@ def show_installed(session: Session, kinds: frozenset[Kind] = frozenset()) -> No
             (
                 f"{item.ref.any_version}{asked}",
                 show(item.version, 20),
-                item.trust,
+                f"⚠ {said[item.release]}" if item.release in said else item.trust,
                 size(item.size),
                 item.digest[7:19],
                 show(needed, 80),

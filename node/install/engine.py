@@ -139,7 +139,8 @@ class Engine:
     def after_scan(self) -> None:
         """Start the clock of releases that were not there before, and take what was revoked out of service."""
         self.note_first_seen()
-        for release in note_revoked(self.service.paths, IndexUniverse(self.service), self.store.current()):
+        lists = self.service.rules.policy.revoked
+        for release in note_revoked(self.service.paths, IndexUniverse(self.service), self.store.current(), lists):
             self.log("skill.revoked", release)
 
     def note_first_seen(self) -> int:

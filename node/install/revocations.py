@@ -16,6 +16,7 @@ from protocol import limits
 from protocol.install.model import Generation
 from protocol.install.revoked import revoked_among
 from protocol.install.universe import Universe
+from protocol.revoked_lists import NOTHING, Revoked
 
 
 def read_revoked(paths: Paths) -> Mapping[str, str]:
@@ -26,8 +27,8 @@ def read_revoked(paths: Paths) -> Mapping[str, str]:
     return {}
 
 
-def note_revoked(paths: Paths, universe: Universe, installed: Generation) -> tuple[str, ...]:
-    """Remember what `universe` says is revoked of what is installed; the releases that are new among it.
+def note_revoked(paths: Paths, universe: Universe, installed: Generation, lists: Revoked = NOTHING) -> tuple[str, ...]:
+    """Remember what `universe` or the `lists` of registries say is revoked of what is installed; the releases new among it.
 
     Raises StorageError `home.unwritable`.
     """
@@ -35,6 +36,11 @@ def note_revoked(paths: Paths, universe: Universe, installed: Generation) -> tup
     there = {item.release: item.digest for item in installed.items}
     after = {release: digest for release, digest in before.items() if there.get(release) == digest}
     after |= {item.release: item.digest for item in revoked_among(installed.items, universe)}
+    after |= {
+        item.release: item.digest
+        for item in installed.items
+        if lists.reason(item.principal, item.digest, item.key) is not None
+    }
     if after != before:
         write_file(paths.revoked, json.dumps(after, indent=0, sort_keys=True).encode())
     return tuple(sorted(after.keys() - before.keys()))

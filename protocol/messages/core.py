@@ -30,6 +30,12 @@ MESSAGES = {
     ),
     "usage.not_a_choice": Message("{name} must be one of: {choices}", "{name} 只能是：{choices}"),
     "usage.bad_value": Message("{name}: {reason}", "{name}：{reason}"),
+    "item.gone": Message(
+        "{ref} is {status}, as {principal} says",
+        "{ref} 已是 {status} 状态（{principal}）",
+        "Do not use it any more; see what is installed: ooder installed",
+        "请勿继续使用；查看已安装的内容：ooder installed",
+    ),
     "item.unknown": Message(
         "nothing known here is called {ref}",
         "这里没有名为 {ref} 的条目",

@@ -53,6 +53,9 @@ REASONS: dict[str, Message] = {
     "trust.reason.key_revoked": Message(
         "the key is revoked: nothing it said counts any more", "该密钥已被吊销：其所有声明均不再有效"
     ),
+    "trust.reason.revoked": Message(
+        "on the revocation list of a registry: must not run", "在注册中心的吊销列表中：不得运行"
+    ),
     "trust.reason.below_floor": Message(
         "older than what this node already relied on: ignored as a possible rollback",
         "比本节点已信赖的版本更旧：视为可能的回滚而忽略",

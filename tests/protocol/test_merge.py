@@ -11,6 +11,8 @@ from protocol.items import Evidence, Sighting, Standing, Status
 from protocol.merge import Conflict, ConflictKind, Entry, freshness, merge, merge_all
 from protocol.query import Freshness, Trust
 from protocol.refs import Kind, Ref
+from protocol.revoked_lists import revoked_by
+from protocol.skill_center.revocations import Revocation
 from protocol.trust import Floor, TrustPolicy, admit
 from tests.fakes.claims import (
     COMMUNITY,
@@ -145,13 +147,30 @@ def test_the_same_manifest_without_a_tree_digest_agrees() -> None:
 
 
 def test_r6_a_tombstone_beats_its_own_principal_only() -> None:
-    grave = saying(OFFICIAL, version="0.1", status=Status.WITHDRAWN)
+    grave = saying(OFFICIAL, version="0.1", digest="", status=Status.WITHDRAWN)
     assert merged(grave) is None
     assert merged(grave, saying(OFFICIAL, version="9.9")) is None
     assert merged(grave, saying(OFFICIAL, version="9.9", evidence=saying(STRANGER).evidence)) is None
     assert entry_of(grave, saying(OFFICIAL, version="9.9"), saying(COMMUNITY)).chosen.principal == COMMUNITY
     pinned = replace(POLICY, pins=(("skill:x", OFFICIAL),))
     assert merged(grave, saying(COMMUNITY), policy=pinned) is None
+
+
+def test_r6_a_withdrawn_release_leaves_the_others() -> None:
+    gone = saying(OFFICIAL, version="2.0", status=Status.WITHDRAWN)
+    assert entry_of(gone, saying(OFFICIAL, version="1.0")).chosen.version == "1.0"
+    assert merged(gone, saying(OFFICIAL, version="2.0", origin="mirror")) is None
+
+
+def test_what_an_official_list_revokes_is_revoked_everywhere_and_others_only_their_own() -> None:
+    listed = {"registry:a": [Revocation(digest(10))], "registry:b": [Revocation("key:KNOWN", "stolen")]}
+    revoked = revoked_by(listed, {"registry:a/*"})
+    policy = replace(POLICY, revoked=revoked)
+    assert merged(saying(COMMUNITY), policy=policy) is None
+    assert merged(saying(COMMUNITY, version="1.1"), saying(COMMUNITY), policy=policy) is not None
+    assert merged(saying(KNOWN, version="1.1"), policy=policy) is not None
+    assert revoked.reason("registry:b/acme", "", "KNOWN") == "stolen"
+    assert revoked.reason("registry:bb/acme", "", "KNOWN") is None
 
 
 def test_r6_a_tombstone_without_proof_ends_only_itself() -> None:

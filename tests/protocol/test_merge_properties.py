@@ -122,7 +122,9 @@ def test_a_proven_tombstone_ends_every_version_of_its_principal_only() -> None:
     random = Random(5)
     for _ in range(300):
         claims = admitted(random, random.randint(1, 6), POLICY, (OFFICIAL, RIVAL))
-        grave = random_sighting(random, (OFFICIAL,), status=Status.WITHDRAWN, standing=Standing.MAIN, version="0.1")
+        grave = random_sighting(
+            random, (OFFICIAL,), status=Status.WITHDRAWN, standing=Standing.MAIN, version="0.1", digest=""
+        )
         entry = merge([*claims, admit(grave, POLICY, NOW)], POLICY)
         assert entry is None or entry.chosen.principal == RIVAL
         without = merge([claim for claim in claims if claim.sighting.principal == RIVAL], POLICY)

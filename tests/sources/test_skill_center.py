@@ -15,6 +15,7 @@ from aiohttp import web
 
 from node.io.clock import SystemClock
 from node.io.http import Door, HttpClient
+from node.revocation_lists import Revocations
 from node.source_memory import SourceMemory
 from protocol import limits
 from protocol.errors import OoderError
@@ -46,6 +47,7 @@ class Node:
         self.home = home
         self.door = Door(home / "http", self.clock, Random(1))
         self.memory_of_sources = SourceMemory(home / "sources")
+        self.revocations = Revocations(home / "lists.json")
         home.mkdir(exist_ok=True)
 
     @property
@@ -193,11 +195,12 @@ async def test_without_protection_and_without_a_named_key_nothing_is_more_than_u
 async def test_revocations_are_kept_and_an_older_list_is_a_replay(node: Node, registry: SignedRegistry) -> None:
     digest = registry.publish("a").digest
     registry.revoke(digest)
-    source = node.source(registry.config())
-    await source.search(Query(), node.heard)
-    listed = source.registries[0].proven.revocations
-    assert listed is not None
-    assert listed.entries[0].what == digest
+    assert await node.look(registry.config()) == ""
+    owner = f"registry:{registry.web.host}"
+    assert node.revocations.amount_to(frozenset()).reason(f"{owner}/a", digest, "") == "bad"
+    assert node.revocations.amount_to(frozenset()).reason("registry:else/a", digest, "") is None
+    assert node.revocations.amount_to(frozenset({f"{owner}/*"})).reason("registry:else/a", digest, "") == "bad"
+    assert await node.revocations.seq(owner) == 1
     old = registry.revocations()
     registry.revoke("sha256:" + "0" * 64)
     registry.lies["/api/v1/revocations"] = lambda _: old

@@ -12,6 +12,7 @@ from node.api.route import Asked, Call, Nothing, Route, Told
 from node.api.topics.plans import made_body
 from node.install.engine import Engine
 from node.install.planning import PlanOptions
+from node.install.standing import standing_of
 from node.install.store import Store
 from node.scene.node_agents import agents_of
 from node.service import Service
@@ -116,11 +117,18 @@ async def list_installed(call: Call) -> dict[str, Any]:
 
 
 def _installed(service: Service, current: Generation, agents: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    rows = []
+    rows, said = [], standing_of(service, current.items)
     for item in current.items:
         entry = service.entry(item.kind, item.id) if item.kind is Kind.SCENE else None
         agent = agents.get(str(item.ref.any_version)) if item.kind is Kind.SCENE else None
-        rows.append({**item_row(item), "name": entry.item.name if entry else "", "agent": agent})
+        rows.append(
+            {
+                **item_row(item),
+                "status": said.get(item.release, "active"),
+                "name": entry.item.name if entry else "",
+                "agent": agent,
+            }
+        )
     return {"generation": current.number, "at": current.at, "items": rows}
 
 

@@ -98,7 +98,7 @@ ROUTES = (
         handler=show,
         params=Name,
         answer=schemas.Detail,
-        errors=("item.unknown", "ref.malformed", "ref.bad_id"),
+        errors=("item.unknown", "item.gone", "ref.malformed", "ref.bad_id"),
         tagged=True,
         held=True,
     ),
