@@ -29,7 +29,7 @@ from node.skill_center.shelf import Shelf, Shown, Wanted, main_version
 from node.skill_center.sqlite import SqliteDatabase
 from node.skill_center.store import Store
 from protocol import limits
-from protocol.errors import NotFoundError, OoderError, PolicyError, StorageError
+from protocol.errors import NotFoundError, OoderError, PolicyError, StorageError, UsageError
 from protocol.identity import SigningKey
 from protocol.items import Status
 from protocol.refs import Kind, Ref
@@ -196,7 +196,11 @@ async def open_center(
     folder = paths.home / "skill-center"
     key = await asyncio.to_thread(registry_key, paths, settings().key)
     db = open_database(folder, settings().database)
-    center = await asyncio.to_thread(Center, folder, db, key, publishers, rules, now)
+    try:
+        center = await asyncio.to_thread(Center, folder, db, key, publishers, rules, now)
+    except BaseException:
+        await asyncio.to_thread(db.close)
+        raise
     try:
         await center.look()
         async with asyncio.TaskGroup() as group:
@@ -210,8 +214,14 @@ async def open_center(
 
 
 def open_database(folder: Path, url: str) -> Database:
-    """The database named by a setting, "" = a file in `folder`."""
-    return SqliteDatabase(folder / "registry.db")
+    """The database named by a setting, "" = a file in `folder`. Raises UsageError `center.bad_database`, `center.no_driver`."""
+    if not url:
+        return SqliteDatabase(folder / "registry.db")
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise UsageError("center.bad_database", url=url.partition("@")[0].partition(":")[0][:40])
+    from node.skill_center.postgresql import PostgresqlDatabase
+
+    return PostgresqlDatabase(url)
 
 
 def registry_key(paths: Paths, path: str) -> SigningKey:

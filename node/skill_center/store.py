@@ -26,6 +26,7 @@ from protocol.skill_center.names import namespace_of
 from protocol.skill_center.order import SignedOrder
 from protocol.skill_center.release import SignedRelease, open_release
 from protocol.skill_center.revocations import sign_revocations
+from protocol.skill_center.rows import plain
 
 RENEW_SECONDS = 86_400.0
 """A head or list older than this is signed anew, long before it expires."""
@@ -246,7 +247,7 @@ class Store:
         return event
 
     def _revoke(self, db: Session, what: str, reason: str) -> None:
-        values = (what, reason, self._now())
+        values = (what, plain(reason), self._now())
         db.run("INSERT INTO revoked VALUES (?, ?, ?) ON CONFLICT(what) DO UPDATE SET reason = excluded.reason", values)
         self._sign_revocations(db)
 

@@ -181,4 +181,16 @@ MESSAGES = {
         "Write ooder publish PATH, or ooder publish skill:ID@VERSION --withdraw",
         "请写 ooder publish 路径，或 ooder publish skill:ID@版本 --withdraw",
     ),
+    "center.bad_database": Message(
+        "'{url}...' is no address of a PostgreSQL database",
+        "“{url}...”不是 PostgreSQL 数据库地址",
+        "Write skill_center.database: postgresql://host/name, or leave it empty.",
+        "请写 skill_center.database: postgresql://主机/库名，或留空。",
+    ),
+    "center.no_driver": Message(
+        "the PostgreSQL driver is not installed",
+        "未安装 PostgreSQL 驱动",
+        "Install it: pip install 'ooder-discovery-node[postgresql]'",
+        "请安装：pip install 'ooder-discovery-node[postgresql]'",
+    ),
 }

@@ -95,7 +95,7 @@ async def a_registry(home: Path, **settings: Any) -> AsyncIterator[Running]:
         ("skill_center", "enabled"): True,
         ("skill_center", "publishers"): keys,
         ("skill_center", "rate"): 100_000,
-        **{("skill_center", name): value for name, value in settings.items()},
+        **{("skill_center", name): value for name, value in settings.items() if value != ""},
     }
     loaded = config.load(paths, flags, environ={})
     assert not loaded.problems, loaded.problems

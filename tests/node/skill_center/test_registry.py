@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,6 @@ from protocol.skill_center.changes import decode_change
 from protocol.skill_center.head import bucket_digest, bucket_of, catalogue_digest, line_of, open_head
 from protocol.skill_center.revocations import open_revocations
 from tests.node.skill_center.registries import ALICE, MALLORY, Running, a_registry, a_skill
-
-
-@pytest.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[Running]:
-    async with a_registry(tmp_path) as running:
-        yield running
 
 
 async def refused(work: object) -> str:
@@ -232,13 +225,13 @@ async def test_events_are_pushed_resumed_and_filtered(registry: Running, tmp_pat
     assert b"id: 2\n" in lines
 
 
-async def test_a_registry_forgets_nothing_when_it_stops(tmp_path: Path) -> None:
-    async with a_registry(tmp_path) as registry:
+async def test_a_registry_forgets_nothing_when_it_stops(tmp_path: Path, database: str) -> None:
+    async with a_registry(tmp_path, database=database) as registry:
         await registry.publish(ALICE, a_skill(tmp_path / "s", "daily-report"))
         head = registry.center.store.head()
     for name in ("shelf.db", "search.db"):
         (tmp_path / "home/skill-center" / name).unlink()
-    async with a_registry(tmp_path) as registry:
+    async with a_registry(tmp_path, database=database) as registry:
         assert registry.center.store.head() == head
         assert len((await registry.get("/api/v1/skills"))[1]) == 1
         assert (await registry.get("/api/v1/skills?q=日报"))[1]
