@@ -40,6 +40,8 @@ class Finding:
 
 def examine(paths: Paths) -> Iterator[Finding]:
     """Run every check; a check that fails itself is a finding, not an error."""
+    from node.doctor_forges import check_forges
+
     checks: tuple[Callable[[Paths], Finding], ...] = (
         check_python,
         check_packages,
@@ -49,6 +51,7 @@ def examine(paths: Paths) -> Iterator[Finding]:
         check_disk,
         check_settings,
         check_sandbox,
+        check_forges,
     )
     for check in checks:
         try:
@@ -87,7 +90,9 @@ def check_sqlite(paths: Paths) -> Finding:
 def check_git(paths: Paths) -> Finding:
     program = shutil.which("git")
     if program is None:
-        return Finding("git", Health.WARN, "not found", "apt-get install git (only git_repository needs it)")
+        return Finding(
+            "git", Health.WARN, "not found", "apt-get install git (git_repository needs it, and forges with many files)"
+        )
     text = subprocess.run([program, "version"], capture_output=True, text=True, timeout=10, check=True).stdout
     number = text.split()[2]
     if tuple(int(part) for part in number.split(".")[:2]) < GIT_WANTED:
