@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from protocol import limits
-from protocol.errors import DataError, OoderError, UnavailableError
+from protocol.errors import DataError, OoderError, StorageError
 from protocol.http.addresses import read_networks
 from protocol.http.exchange import HttpBounds, read_target
 from protocol.identity import parse_fingerprint
@@ -173,16 +173,18 @@ class Followed:
                 raise
 
     async def _look(self, emit: Emit) -> None:
-        bases = (self.registry.base, *self.registry.mirrors)
-        for base in bases:
+        """At the registry, else at its mirrors: whoever answers, nothing counts but what the head binds."""
+        errors: list[OoderError] = []
+        for base in (self.registry.base, *self.registry.mirrors):
             try:
                 await self.proven.look(base, emit)
                 return
+            except StorageError:
+                raise
             except OoderError as error:
-                if signs_nothing(error) and not await self.proven.followed_before():
-                    break
-                if base == bases[-1] or not isinstance(error, UnavailableError):
-                    raise
+                errors.append(error)
+        if not signs_nothing(errors[0]) or await self.proven.followed_before():
+            raise errors[0]
         await self.rows.look(self.registry.base, emit)
 
 
