@@ -274,6 +274,8 @@ class Service:
                 deadline=settings.deadline,
                 slow_after=settings.slow_after,
             )
+            saved = read_states(self.paths.states)
+            supervisor.states |= {name: saved[name] for name in providers if name in saved}
             before = self.last_event()
 
             def hear(event: SearchEvent) -> None:

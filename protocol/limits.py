@@ -203,6 +203,7 @@ FORGE_SERVERS: Final = 16  # configured forges of one source
 FORGE_PLACES: Final = 200  # configured owners and repositories of one forge
 FORGE_SEARCHES: Final = 16  # topics and words one look searches for
 FORGE_FOUND: Final = 500  # repositories of one look
+FORGE_MANIFESTS: Final = 500  # read of a repository nobody named; the largest real one has 175
 FORGE_TREE_CALLS: Final = 100  # answers one tree is put together from; then the git mirror is used
 FORGE_TAGS: Final = 1_000  # tags remembered of one repository
 FORGE_BODY_BYTES: Final = 16 * MIB  # one answer; GitHub cuts trees at 7 MB

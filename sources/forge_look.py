@@ -11,9 +11,9 @@ from typing import Final
 from protocol import limits
 from protocol.forge.answers import Repo, seconds_of
 from protocol.forge.dialects import Forge
-from protocol.forge.memory import FAILED, is_taken_over, mark_of
+from protocol.forge.memory import FAILED, ROOT, is_taken_over, mark_of
 from protocol.git_rules import RepoUrl, clean, parse_url
-from protocol.items import Channel, Evidence, Json, Reading, Sighting, Status
+from protocol.items import Channel, Evidence, Json, Problem, Reading, Sighting, Status
 from protocol.manifests.collection import item_folder
 from sources.git_reading import Contents, Look
 
@@ -30,6 +30,7 @@ class Hosted:
     ref: str = ""
     expected: str = ""
     first: str = ""
+    named: bool = True  # by a person, or by a search: then not all of it need be read
 
     @property
     def origin(self) -> str:
@@ -78,6 +79,22 @@ class ForgeLook(Look):
         """The path of the repository's README, "" for none."""
         found = [path for path in self.paths if "/" not in path and _README.fullmatch(path)]
         return min(found, key=lambda path: (len(path), path), default="")
+
+    def manifests(self) -> list[str]:
+        """All of a repository that a person named; of others the highest in the tree, so that nobody fills the index by a topic."""
+        found = super().manifests()
+        if self._hosted.named or len(found) <= limits.FORGE_MANIFESTS:
+            return found
+        return sorted(sorted(found, key=lambda path: (path.count("/"), path))[: limits.FORGE_MANIFESTS])
+
+    def remarks(self, old: str, rewritten: bool | None, ref: str) -> tuple[Problem, ...]:
+        """What is odd about the repository as a whole, and what was left out."""
+        found = super().remarks(old, rewritten, ref)
+        count = len(super().manifests())
+        if self._hosted.named or count <= limits.FORGE_MANIFESTS:
+            return found
+        params: dict[str, str | int] = {"name": self._hosted.repo.name, "count": count, "limit": limits.FORGE_MANIFESTS}
+        return (Problem("forge.too_many_manifests", ROOT, 0, params, fatal=False), *found)
 
     def signature(self, place: str) -> str:
         """Changes also with what is shown of the repository itself."""

@@ -62,7 +62,8 @@ def memory_of(hosted: Hosted, commit: str) -> Memory:
     """What is worth remembering of this look."""
     repo = hosted.repo
     branch = hosted.ref or repo.branch
-    return Memory(commit, repo.changed, branch, repo.ids, hosted.first, repo.name, mark_of(repo))
+    mark = mark_of(repo) + ("" if hosted.named else " found")  # more is read of one that somebody names later
+    return Memory(commit, repo.changed, branch, repo.ids, hosted.first, repo.name, mark)
 
 
 def is_unchanged(hosted: Hosted, memory: Memory) -> bool:

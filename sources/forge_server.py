@@ -115,7 +115,7 @@ class ServerLook:
             repo = await self._client.repository(wanted.name)
             self._seen.add(repo.ids)
             hosted = Hosted(self._client.forge, repo, wanted.name, wanted.ref, wanted.ids)
-            await self._look(hosted, is_named=True)
+            await self._look(hosted)
         except OoderError as error:
             if self._note(error):
                 self.outcome.waiting += 1
@@ -123,20 +123,20 @@ class ServerLook:
                 tell_failure(origin, error, self._tools, self._emit)
 
     async def _found(self, repo: Repo) -> None:
-        hosted = Hosted(self._client.forge, repo, repo.name)
+        hosted = Hosted(self._client.forge, repo, repo.name, named=False)
         try:
-            await self._look(hosted, is_named=False)
+            await self._look(hosted)
         except OoderError as error:
             if self._note(error):
                 self.outcome.waiting += 1
             else:
                 tell_failure(hosted.origin, error, self._tools, self._emit)
 
-    async def _look(self, hosted: Hosted, *, is_named: bool) -> None:
+    async def _look(self, hosted: Hosted) -> None:
         hosted, memory = recall(hosted, self._tools)
         left = self._client.allowance
         is_low = left is not None and left.left <= self._tools.config.reserve
-        by_git = is_low and not is_named and not is_unchanged(hosted, memory)
+        by_git = is_low and not hosted.named and not is_unchanged(hosted, memory)
         look = RepositoryLook(hosted, memory, self._client, self._tools, self._emit, by_git=by_git)
         try:
             await look.run()

@@ -102,6 +102,12 @@ MESSAGES = {
         "Published versions should never change. Ask the owner why before you update.",
         "已发布的版本不应改变。更新前请向所有者确认原因。",
     ),
+    "forge.too_many_manifests": Message(
+        "{name} has {count} manifests; the {limit} highest in its tree were read",
+        "{name} 有 {count} 个清单；只读取了目录层级最高的 {limit} 个",
+        "To read all of it, name it: ooder sources add github:{name}",
+        "若要全部读取，请指名添加：ooder sources add github:{name}",
+    ),
     "forge.rows_skipped": Message(
         "{count} rows of a list of {host} could not be read", "{host} 的列表中有 {count} 行无法读取"
     ),

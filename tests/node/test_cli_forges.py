@@ -111,6 +111,17 @@ def test_a_spent_allowance_is_shown_on_the_light(ooder: Ooder, tmp_path: Path, f
     assert "gives no more answers for" in out
 
 
+def test_a_failed_look_does_not_forget_the_last_good_one(ooder: Ooder, tmp_path: Path, forge: FakeForge) -> None:
+    forge.add(repo("weekly", 1, 1))
+    settle(tmp_path, forge, repositories=["acme/weekly"])
+    assert ooder("scan")[0] == 0
+    forge.fail("", 403, {"message": "You have exceeded a secondary rate limit."}, Retry_After="90")
+    ooder("scan")
+    light = next(one for one in json.loads(ooder("sources", "--json")[1])["sources"] if one["name"] == "github")
+    assert light["light"] == "offline"
+    assert 0 < light["last_success"] < light["last_attempt"]
+
+
 def test_places_are_added_and_removed(ooder: Ooder, tmp_path: Path) -> None:
     assert ooder("sources", "add", "github:acme/skills")[0] == 0
     assert ooder("sources", "add", "gitee:acme")[0] == 0

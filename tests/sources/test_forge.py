@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from node.io.clock import SystemClock
 from node.io.http import Door
+from protocol import limits
 from protocol.errors import DataError, NotFoundError, OoderError, UnavailableError
 from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree, tree_of_rows
 from protocol.http.exchange import HttpBounds
 from protocol.items import Channel, Status
+from protocol.messages import render
 from protocol.query import Query
 from sources import gitee, github
 from sources.forge import ForgeProvider
@@ -217,6 +223,22 @@ async def test_owners_and_searches_after_what_is_configured(tmp_path: Path, forg
     assert order == ["200 /repos/acme/skills", "200 /users/acme/repos", "200 /search/repositories"]
     assert asked.count("200 /repos/acme/skills/tags") == 1, "found twice, looked at once"
     assert await here.look() == ["304 /repos/acme/skills", "304 /users/acme/repos", "304 /search/repositories"]
+
+
+async def test_a_topic_does_not_fill_the_index(
+    tmp_path: Path, forge: FakeForge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FORGE_MANIFESTS", 3)
+    files = {f"skills/{name}/skill.yaml": skill(name) for name in "abcde"} | {"skill.yaml": skill("root")}
+    forge.add(MadeRepo("flood/er", files))
+    here = await bench(tmp_path, forge, topics=["ooder-skill"])
+    await here.look()
+    assert sorted(one.item.id for one in here.heard.sightings()) == ["a", "b", "root"]
+    assert here.codes() == ["forge.too_many_manifests"]
+    here.server["repositories"] = ["flood/er"]
+    await here.look()
+    assert here.codes() == []
+    assert len(here.heard.sightings()) == 6
 
 
 async def test_words_of_a_query_are_searched_for(tmp_path: Path, forge: FakeForge) -> None:
@@ -601,6 +623,62 @@ async def test_a_bad_line_costs_only_what_is_behind_it(tmp_path: Path, part: str
         await here.look()
         assert [one.item.id for one in here.heard.sightings()] == ["y"]
         assert set(here.codes()) == codes
+
+
+Anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def mangled(value: Any, random: Random, junk: Any) -> Any:
+    """`value` with one part somewhere in it replaced by `junk`, left out, or doubled."""
+    if isinstance(value, dict) and value and random.random() < 0.85:
+        key = random.choice(sorted(value))
+        if random.random() < 0.2:
+            return {name: one for name, one in value.items() if name != key}
+        return {**value, key: mangled(value[key], random, junk)}
+    if isinstance(value, list) and value and random.random() < 0.85:
+        at = random.randrange(len(value))
+        return [*value[:at], mangled(value[at], random, junk), *value[at + random.randrange(2) :]]
+    return junk
+
+
+class Mangling(FakeForge):
+    """Replaces a part of one in three answers."""
+
+    def __init__(self, kind: str, seed: int, junk: Any) -> None:
+        super().__init__(kind)
+        self.random, self.junk = Random(seed), junk
+
+    def _value(self, path: str, request: web.Request) -> tuple[Any, int, bool]:
+        value, status, more = super()._value(path, request)
+        return (mangled(value, self.random, self.junk) if self.random.random() < 0.33 else value), status, more
+
+
+@pytest.mark.parametrize("kind", ["github", "gitee", "gitea", "gitlab"])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(seed=st.integers(0, 10_000), junk=Anything)
+def test_whatever_a_forge_answers_nothing_worse_than_an_error_comes_of_it(
+    tmp_path: Path, kind: str, seed: int, junk: Any
+) -> None:
+    async def look() -> None:
+        async with Mangling(kind, seed, junk) as forge:
+            forge.add(made("acme/one", "a", repo_id=1, tags={"v1": "a" * 40}))
+            forge.add(made("acme/two", "b", repo_id=2))
+            here = await bench(
+                tmp_path / str(uuid4()), forge, repositories=["acme/one"], topics=["ooder-skill"], timeout_s=2.0
+            )
+            for _ in range(3):
+                with suppress(OoderError):
+                    await here.look()
+            for one in here.heard.sightings():
+                assert one.principal.startswith("git:127.0.0.1:")
+            for problem in here.heard.problems():
+                assert render(problem.code, problem.params, "zh").text
+
+    asyncio.run(look())
 
 
 async def test_a_dead_forge_is_told_and_what_was_known_stays(tmp_path: Path) -> None:
