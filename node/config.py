@@ -83,6 +83,17 @@ class PeerSettings(Section):
     port: int = Field(default=48889, ge=0, le=65535, description="port to listen on, or the next free one; 0 = any")
 
 
+class MirrorSettings(Section):
+    """Another SkillCenter whose items are served here too."""
+
+    url: str = Field(description="address, the part before /api/v1")
+    key: str = Field(default="", description="fingerprint of the key it signs with; empty: the first one seen")
+    allow: tuple[str, ...] = Field(
+        default=(), description="what is taken, as patterns of refs: `skill:acme.*`; empty: nothing"
+    )
+    every: float = Field(default=300.0, ge=1, le=86_400, description="seconds between looks")
+
+
 class SkillCenterSettings(Section):
     """This node as a SkillCenter: others publish to it, everybody finds and downloads. Served on the peer plane."""
 
@@ -103,6 +114,7 @@ class SkillCenterSettings(Section):
         default_factory=dict, description="namespace -> fingerprint of the only key that may publish in it"
     )
     rate: float = Field(default=200.0, gt=0, le=100_000, description="requests per second and address")
+    mirrors: tuple[MirrorSettings, ...] = Field(default=(), description="other SkillCenters, taken in selectively")
 
 
 class Settings(Section):

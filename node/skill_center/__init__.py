@@ -6,6 +6,8 @@
     packages    package files
     shelf       what is shown, made from the store and rebuilt at will: lists, categories, full-text search
     intake      the way of a release from a request into the store
+    mirroring   what other registries publish, taken in selectively
+    publishing  the other side: from a folder to a signed request (asking: through the outbound door)
     feed, live  events to everybody who listens
     center      all of it as part of the running node
 

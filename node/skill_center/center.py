@@ -62,7 +62,7 @@ class Center:
         self.packages = Packages(folder / "packages", db)
         self.intake = Intake(self.store, self.packages, publishers, now)
         self._db = db
-        self._now = now
+        self.now = now
         self._downloaded: Counter[Ref] = Counter()
         self._counting = Lock()
         self._threads = ThreadPoolExecutor(THREADS, "ooder-center")
@@ -144,7 +144,7 @@ class Center:
 
     def versions(self, kind: Kind, id_: str) -> list[str]:
         """Versions that can be had, newest first."""
-        now = self._now()
+        now = self.now()
         found = self.store.versions(kind, id_)
         gone = (Status.WITHDRAWN, Status.REVOKED)
         had = [one.ref.version for one in found if open_release(one.record, now).release.status not in gone]
@@ -157,11 +157,11 @@ class Center:
         if ref.version:
             kept = self.store.release(ref)
         else:
-            best = main_version(self.store.versions(kind, id_), self._now())
+            best = main_version(self.store.versions(kind, id_), self.now())
             kept = best[0] if best else None
         if kept is None:
             raise NotFoundError("center.unknown", ref=str(ref))
-        release = open_release(kept.record, self._now()).release
+        release = open_release(kept.record, self.now()).release
         if release.status in (Status.WITHDRAWN, Status.REVOKED):
             raise PolicyError("center.withdrawn", ref=str(kept.ref), status=release.status.value, reason=release.reason)
         path = self.packages.path(release.package)

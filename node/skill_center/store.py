@@ -104,6 +104,23 @@ class Store:
 
         return self._db.read(look)
 
+    def mirrored(self, registry: str, trees: Sequence[str]) -> set[str]:
+        """Which of these tree digests were taken from another registry, by its agent id."""
+        query = "SELECT 1 FROM releases WHERE digest = ? AND mirrored_from = ?"
+        return self._db.read(lambda db: {tree for tree in trees if db.all(query, (tree, registry))})
+
+    def revoked(self) -> set[str]:
+        """What is on the revocation list."""
+        return {entry.what for entry in self._db.read(tables.revoked)}
+
+    def note(self, name: str) -> str:
+        """Something to remember, "" when nothing was."""
+        return self._db.read(lambda db: tables.text(db, name))
+
+    def keep_note(self, name: str, text: str) -> None:
+        """Remember something."""
+        self._db.transact(lambda db: tables.set_text(db, name, text))
+
     def head(self) -> str:
         """The signed head, renewed when it is a day old."""
         return self._fresh("head", lambda db: self._sign(db, ()))

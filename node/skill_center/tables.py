@@ -22,12 +22,12 @@ SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS texts(name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS namespaces(name TEXT PRIMARY KEY, owner TEXT NOT NULL, since DOUBLE PRECISION NOT NULL)",
     "CREATE TABLE IF NOT EXISTS releases(kind TEXT NOT NULL, id TEXT NOT NULL, version TEXT NOT NULL, n BIGINT NOT NULL,"
-    " bucket INTEGER NOT NULL, line TEXT NOT NULL, record TEXT NOT NULL, item TEXT NOT NULL, package TEXT NOT NULL,"
+    " bucket INTEGER NOT NULL, line TEXT NOT NULL, record TEXT NOT NULL, item TEXT NOT NULL, digest TEXT NOT NULL,"
     " published_at DOUBLE PRECISION NOT NULL, mirrored_from TEXT NOT NULL, downloads BIGINT NOT NULL,"
     " PRIMARY KEY(kind, id, version))",
     "CREATE INDEX IF NOT EXISTS releases_n ON releases(n)",
     "CREATE INDEX IF NOT EXISTS releases_bucket ON releases(bucket)",
-    "CREATE INDEX IF NOT EXISTS releases_package ON releases(package)",
+    "CREATE INDEX IF NOT EXISTS releases_digest ON releases(digest)",
     "CREATE TABLE IF NOT EXISTS buckets(bucket INTEGER PRIMARY KEY, digest BYTEA NOT NULL)",
     "CREATE TABLE IF NOT EXISTS events(n BIGINT PRIMARY KEY, type TEXT NOT NULL, ref TEXT NOT NULL, at DOUBLE PRECISION NOT NULL)",
     "CREATE TABLE IF NOT EXISTS orders(digest TEXT PRIMARY KEY, expires DOUBLE PRECISION NOT NULL)",
@@ -120,7 +120,7 @@ def put_release(db: Session, n: int, new: NewRelease, now: float) -> None:
             line,
             signed.text,
             new.item,
-            signed.release.package,
+            signed.release.digest,
             now,
             new.mirrored_from,
         ),

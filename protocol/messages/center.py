@@ -193,4 +193,10 @@ MESSAGES = {
         "Install it: pip install 'ooder-discovery-node[postgresql]'",
         "请安装：pip install 'ooder-discovery-node[postgresql]'",
     ),
+    "center.rolled_back": Message(
+        "{url} shows an older state ({found}) than it showed before ({seen})",
+        "{url} 给出的状态（{found}）早于之前的状态（{seen}）",
+        "Nothing is taken from it. Ask whoever runs it whether a backup was restored.",
+        "不会从中获取任何内容。请询问其管理员是否恢复了备份。",
+    ),
 }
