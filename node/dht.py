@@ -25,6 +25,7 @@ from protocol.dht.contacts import Contact, Networks
 from protocol.dht.node import DhtNode
 from protocol.dht.record import Pointer, SignedPointer, open_pointer, sign_pointer
 from protocol.dht.seal import KeySeal
+from protocol.dht.store import StoreChange
 from protocol.dht.writing import PublishReport, join, publish, refresh
 from protocol.errors import OoderError, UnavailableError
 from protocol.identity import KEY_BYTES, SigningKey
@@ -113,6 +114,7 @@ class LiveNode:
         self._fixed: list[tuple[str, int]] = []
         self.joined = False
         self.problem = ""
+        self._unsaved: dict[tuple[bytes, tuple[bytes, str]], StoreChange] = {}
         self.report = PublishReport()
         self.published_at = 0.0
 
@@ -135,6 +137,8 @@ class LiveNode:
         self._state = state = await asyncio.to_thread(DhtState, self._home.path if self._keeps() else None)
         if state.damaged:
             self._trouble("dht.state_damaged", OoderError("dht.state_damaged", path=str(self._home.path)))
+        if state.unwritable:
+            self._trouble("dht.state_unwritable", OoderError("dht.state_unwritable", reason=state.unwritable))
         self._fixed = await self._resolve()
         kept = await asyncio.to_thread(state.contacts)
         known = self._known(kept)
@@ -259,7 +263,10 @@ class LiveNode:
         if raws == self._records and wall - self.published_at < self._config.republish_s:
             return
         if raws != self._records and self._state is not None:
-            await asyncio.to_thread(self._state.save_published, raws)
+            try:
+                await asyncio.to_thread(self._state.save_published, raws)
+            except OoderError as error:  # it is published all the same
+                self._trouble(error.code, error)
         self._records, self.published_at = raws, wall
         if records:
             self.report = await self.do(publish(self.machine, records))
@@ -301,11 +308,14 @@ class LiveNode:
 
     async def _save(self, machine: DhtNode, state: DhtState) -> None:
         contacts = [entry.contact for entry in sorted(machine.table, key=lambda entry: -entry.seen)]
-        changes = machine.store.changes()
+        self._unsaved |= {(change.key, change.ident): change for change in machine.store.changes()}
         try:
-            await asyncio.to_thread(state.save, contacts, changes, self._clock.wall())
+            await asyncio.to_thread(state.save, contacts, list(self._unsaved.values()), self._clock.wall())
         except OoderError as error:
             self._trouble(error.code, error)
+            if len(self._unsaved) <= 2 * self._config.records:
+                return  # written when there is room again
+        self._unsaved.clear()
 
     def _trouble(self, code: str, error: OoderError) -> None:
         self.problem = code

@@ -1,7 +1,8 @@
 """What the DHT remembers over a restart: contacts, records kept for others, and what this node published. One SQLite file.
 
-It is a memory, not an authority: records are verified again when they are read. A damaged file is set aside and a new one begun;
-`damaged` says so. Every method blocks for as long as SQLite does; callers on the event loop use a thread.
+It is a memory, not an authority: records are verified again when they are read. A damaged file, or one of another form, is set aside
+and a new one begun; `damaged` says so. Where the disk is full or read-only the file is only read, and what is new is kept until the
+process ends; `unwritable` says why. Every method blocks for as long as SQLite does; callers on the event loop use a thread.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ CREATE TABLE IF NOT EXISTS record (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS published (name TEXT PRIMARY KEY, raw BLOB NOT NULL) WITHOUT ROWID;
 """
+_READS = (
+    "SELECT key, ip, port, at FROM contact LIMIT 1",
+    "SELECT key, publisher, name, raw, network, at FROM record LIMIT 1",
+    "SELECT name, raw FROM published LIMIT 1",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +50,36 @@ class DhtState:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self.damaged = False
-        self._db = self._open()
+        self.unwritable = ""
+        self._db = self._open(path) if path else _connect(":memory:")
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, path: Path) -> sqlite3.Connection:
         try:
-            return self._connect()
-        except sqlite3.DatabaseError:
-            if self._path is None:
-                raise
-            self.damaged = True
-            for ending in ("-wal", "-shm"):
-                with suppress(OSError):
-                    Path(f"{self._path}{ending}").unlink()
+            return _connect(path)
+        except sqlite3.DatabaseError as error:
+            if not _is_damage(error):
+                return self._read_only(path, str(error))
+        self.damaged = True
+        for ending in ("-wal", "-shm"):
+            with suppress(OSError):
+                Path(f"{path}{ending}").unlink()
+        try:
+            path.replace(path.with_suffix(".damaged"))
+            return _connect(path)
+        except (OSError, sqlite3.DatabaseError) as error:
+            self.unwritable = str(error)
+            return _connect(":memory:")
+
+    def _read_only(self, path: Path, reason: str) -> sqlite3.Connection:
+        """What the file says, in memory."""
+        self.unwritable = reason
+        db = _connect(":memory:")
+        with suppress(sqlite3.DatabaseError):
+            source = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
             try:
-                self._path.replace(self._path.with_suffix(".damaged"))
-                return self._connect()
-            except (OSError, sqlite3.DatabaseError) as error:
-                raise StorageError("dht.state_unwritable", reason=str(error)) from error
-
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path or ":memory:", check_same_thread=False, isolation_level=None)
-        try:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=NORMAL")
-            db.executescript(_SCHEMA)
-            db.execute("SELECT count(*) FROM record").fetchone()
-            if self._path is not None:
-                self._path.chmod(0o600)
-        except sqlite3.DatabaseError:
-            db.close()
-            raise
+                source.backup(db)
+            finally:
+                source.close()
         return db
 
     def contacts(self) -> list[Contact]:
@@ -137,6 +143,30 @@ class DhtState:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise StorageError("dht.state_unwritable", reason=str(error)) from error
+
+
+def _connect(where: Path | str) -> sqlite3.Connection:
+    """An open database of our form. Raises sqlite3.DatabaseError."""
+    db = sqlite3.connect(where, check_same_thread=False, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.executescript(_SCHEMA)
+        for statement in _READS:
+            db.execute(statement).fetchone()
+        if isinstance(where, Path):
+            with suppress(OSError):
+                where.chmod(0o600)
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+    return db
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file itself is wrong, not the disk below it."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 
 def _record_writes(changes: Iterable[StoreChange]) -> list[tuple[str, Sequence[tuple[object, ...]]]]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from kademlia.network import Server
 
+from node import dht_state
 from node.cli.main import run as ooder
 from node.dht import HomeDht, LiveNode
 from node.dht_state import DhtState
@@ -88,6 +89,12 @@ async def town(folder: Path, count: int, *offers: Pointer, host: str = "127.0.0.
             await asyncio.gather(*place.tasks, return_exceptions=True)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent nodes are given up after a moment."""
+    monkeypatch.setattr("protocol.dht.node.HARD", 0.2)
+
+
 async def until(done: Any, seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not done():
@@ -137,7 +144,7 @@ async def test_what_is_no_longer_shared_is_withdrawn(tmp_path: Path, monkeypatch
         assert [reading.sightings for reading in readings] == [()]
 
 
-async def test_a_restart_needs_no_seed_and_forgets_nothing(tmp_path: Path) -> None:
+async def test_a_restart_needs_no_seed_and_forgets_nothing(tmp_path: Path, impatient: None) -> None:
     async with town(tmp_path, 5, OFFER) as place:
         old, home = place.live[2], place.homes[2]
         await until(lambda: place.live[-1].report.unplaced == 0 and place.live[-1].report.replicas)
@@ -165,8 +172,7 @@ async def test_nobody_to_talk_to_means_no_socket_and_a_reason(tmp_path: Path, mo
     assert "bootstrap" in caught.value.next_step()
 
 
-@pytest.mark.slow
-async def test_unreachable_nodes_are_named(tmp_path: Path) -> None:
+async def test_unreachable_nodes_are_named(tmp_path: Path, impatient: None) -> None:
     place = Town(tmp_path)
     with pytest.raises(UnavailableError) as caught:
         await heard(place.provider(bootstrap=("127.0.0.1:9",)))
@@ -248,7 +254,7 @@ def test_a_damaged_memory_is_set_aside(tmp_path: Path) -> None:
     again.close()
 
 
-async def test_a_record_somebody_changed_on_disk_is_not_believed(tmp_path: Path) -> None:
+async def test_a_record_somebody_changed_on_disk_is_not_believed(tmp_path: Path, impatient: None) -> None:
     async with town(tmp_path, 4, OFFER):
         pass
     with sqlite3.connect(tmp_path / "n2" / "dht.db") as db:
@@ -258,6 +264,88 @@ async def test_a_record_somebody_changed_on_disk_is_not_believed(tmp_path: Path)
     place = Town(tmp_path)
     async with place.home("n2").session(Config(port=0, listen=("127.0.0.1",), seed=True), serve=True) as live:
         assert live.machine.store.count == 0
+
+
+def test_a_memory_of_another_form_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "dht.db"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE record (id INTEGER)")
+    state = DhtState(path)
+    assert state.damaged and not state.unwritable and path.with_suffix(".damaged").exists()
+    state.save_published({"skill:x": b"y"})
+    assert state.published() == {"skill:x": b"y"}
+    state.close()
+
+
+def test_a_memory_damaged_in_the_middle_is_set_aside_and_the_node_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "dht.db"
+    state = DhtState(path)
+    state.save_published({f"skill:x-{n}": bytes(300) for n in range(200)})
+    state.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(len(data) - 4096)
+    path.write_bytes(data)
+    again = DhtState(path)
+    assert again.damaged and again.published() == {}
+    again.close()
+
+
+async def test_on_a_full_disk_it_says_so_goes_on_and_writes_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.dht.WATCH_EVERY", 0.02)
+    async with town(tmp_path, 3) as place:
+        live = place.live[1]
+        state = live._state
+        assert state is not None
+        pages = state._db.execute("PRAGMA page_count").fetchone()[0]
+        state._db.execute(f"PRAGMA max_page_count={pages}")
+        offers = tuple(Pointer(parse_ref(f"skill:much-{n}"), "1", tags=("x" * 30,)) for n in range(60))
+        place.homes[2].offers = lambda: offers
+        await until(lambda: live.problem == "dht.state_unwritable")
+        assert len(await heard(place.provider(), "skill:*")) == 60  # it stores and answers all the same
+        state._db.execute("PRAGMA max_page_count=100000")
+        await until(lambda: not live._unsaved and len(state.records()) == live.machine.store.count)
+
+
+async def test_a_full_disk_at_the_start_costs_only_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    async with town(tmp_path, 4, OFFER):
+        pass
+    path = tmp_path / "n2" / "dht.db"
+    before = path.read_bytes()
+    connect = sqlite3.connect
+
+    def full(where: Any, **more: Any) -> Any:
+        if where == path:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return connect(where, **more)
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    place = Town(tmp_path)
+    async with place.home("n2").session(Config(port=0, listen=("127.0.0.1",), seed=True), serve=True) as live:
+        assert live.problem == "dht.state_unwritable" and live.machine.store.count
+    assert path.read_bytes() == before
+
+
+def test_a_memory_that_may_not_be_written_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = DhtState(tmp_path / "dht.db")
+    state.save_published({"skill:x": b"y"})
+    state.close()
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    error.sqlite_errorcode = sqlite3.SQLITE_READONLY
+    connect = dht_state._connect
+    monkeypatch.setattr(dht_state, "_connect", lambda where: connect(where) if where == ":memory:" else (_raise(error)))
+    again = DhtState(tmp_path / "dht.db")
+    assert not again.damaged and "readonly" in again.unwritable and again.published() == {"skill:x": b"y"}
+    again.close()
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 # --- settings and questions ------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class Standing(Told):
     enabled: bool
     running: bool
     joined: bool
+    problem: str = Field(default="", description="the code of what went wrong last, such as dht.state_damaged")
     own: str = Field(description="where this node is on the ring, 40 hex digits")
     nodes_estimated: int
     buckets: list[int]
@@ -78,6 +79,7 @@ async def show(call: Call) -> dict[str, Any]:
         "enabled": True,
         "running": True,
         "joined": live.joined,
+        "problem": live.problem,
         "own": dht_view.own_id(live),
         "nodes_estimated": said["nodes_estimated"],
         "buckets": said["buckets"],
