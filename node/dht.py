@@ -39,6 +39,7 @@ log = logging.getLogger("ooder.dht")
 T = TypeVar("T")
 
 REFRESH_EVERY = 900.0  # seconds
+REFRESH_FEW = 120.0  # seconds, while not even a bucket's worth of others is known
 WATCH_EVERY = 30.0  # seconds between looks at what is shared, whether anybody is left, and writing to disk
 RETRY_AFTER = 3.0  # seconds at first; the supervisor waits longer each time
 _VERIFIED_AT_ONCE = 100  # records of the last run checked before others get their turn
@@ -178,7 +179,7 @@ class LiveNode:
                     known = self._known([])
                     if known:
                         await self._join(known)
-                elif loop.time() - fresh > REFRESH_EVERY * self._random.uniform(0.9, 1.1):
+                elif loop.time() - fresh > self._refresh_every() * self._random.uniform(0.9, 1.1):
                     await self.do(refresh(self.machine))
                     fresh = loop.time()
                 await self._publish()
@@ -189,6 +190,9 @@ class LiveNode:
                 await self._save(self.machine, self._state)
 
     # --- private steps -----------------------------------------------------------------------------------------------
+
+    def _refresh_every(self) -> float:
+        return REFRESH_EVERY if len(self.machine.table) >= limits.DHT_K else REFRESH_FEW
 
     def _keeps(self) -> bool:
         """A client reads the memory when there is one, and makes none."""
@@ -270,6 +274,9 @@ class LiveNode:
         self._records, self.published_at = raws, wall
         if records:
             self.report = await self.do(publish(self.machine, records))
+            if self.report.failed and len(self.machine.table):
+                some = ", ".join(self.report.failed[:3])
+                self._trouble("dht.not_taken", OoderError("dht.not_taken", count=len(self.report.failed), some=some))
 
     def _signed(self, offers: list[Pointer], wall: float) -> list[SignedPointer]:
         """Records for what is offered: the old one while it says the same and holds for long, tombstones for what is not."""

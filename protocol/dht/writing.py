@@ -22,6 +22,7 @@ from protocol.dht.tasks import Later, together
 _HEAD = 21 + 12 + 34 + 10 + 6
 _KEYS_AT_ONCE = 8  # regions looked up together
 _JOIN_TRIES = 3
+_GRACE = 2  # soft timeouts
 _SENDERS = 16  # nodes written to at once
 _LEVEL = 64 * 4  # records that go down one word's index together
 
@@ -242,14 +243,17 @@ async def join(node: DhtNode, addresses: Sequence[tuple[str, int]]) -> int:
 
 
 async def _knock(node: DhtNode, addresses: Sequence[tuple[str, int]]) -> int:
-    """Ask for proofs; back as soon as one was given, or all are silent. How many have answered by then."""
+    """Ask for proofs; back when all have answered, or a moment after the first gave one: whoever is quickest shall not be the only
+    one to tell us of others. How many have answered by then."""
     enough: Later[bool] = Later()
     answers: list[bool] = []
 
     def heard(answer: Answer | None) -> None:
         answers.append(answer is not None)
-        if len(node.table) or len(answers) == len(addresses):
+        if len(answers) == len(addresses):
             enough.set(True)
+        elif len(node.table):
+            node.timers.at(node.now + _GRACE * node.soft, lambda: enough.set(True))
 
     for ip, port in addresses:
         node.prove(Contact(-1, b"", ip, port), heard)

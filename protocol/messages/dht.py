@@ -33,6 +33,12 @@ MESSAGES: dict[str, Message] = {
         "Shorten its title, tags or addresses.",
         "请缩短其标题、标签或地址。",
     ),
+    "dht.not_taken": Message(
+        "no other node of the DHT took {count} of the records of this one ({some})",
+        "其他 DHT 节点均未接受本节点的 {count} 条记录（{some}）",
+        "Check the clock of this machine: records from the future, or that have expired, are refused. It is tried again by itself.",
+        "请检查本机时钟：来自未来或已过期的记录会被拒绝。系统会自动重试。",
+    ),
     "dht.not_found": Message(
         "{ref} is not in the DHT; {asked} nodes were asked",
         "DHT 中没有 {ref}；已询问 {asked} 个节点",

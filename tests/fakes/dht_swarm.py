@@ -80,6 +80,7 @@ class Swarm:
         self.at: dict[tuple[str, int], DhtNode] = {}
         self.address: dict[int, tuple[str, int]] = {}
         self.down: set[int] = set()
+        self.skew: dict[int, float] = {}  # seconds by which the clock of a node is wrong
         self.sent = 0
         self._air: list[tuple[float, int, bytes, tuple[str, int], tuple[str, int]]] = []
         self._due: list[tuple[float, int, DhtNode]] = []  # who wakes when; may be early, never late
@@ -90,6 +91,10 @@ class Swarm:
     @property
     def wall(self) -> float:
         return WALL + self.now
+
+    def wall_of(self, node: DhtNode) -> float:
+        """What the clock of a node says."""
+        return self.wall + self.skew.get(id(node), 0.0)
 
     def add(self, *, ip: str = "", port: int = 48890, **options: Any) -> DhtNode:
         """One more node."""
@@ -124,14 +129,15 @@ class Swarm:
         """A record signed by a node's key."""
         key: SigningKey = node.seal.key  # type: ignore[attr-defined]
         pointer = Pointer(parse_ref(name), **{"version": "1.0", **facts})
-        raw = sign_pointer(key, pointer, seq=seq or next(self._seq), issued=self.wall, life=life)
-        return open_pointer(raw, self.wall)
+        wall = self.wall_of(node)
+        raw = sign_pointer(key, pointer, seq=seq or next(self._seq), issued=wall, life=life)
+        return open_pointer(raw, wall)
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = 600.0) -> T:
         """Run one node's work to its end."""
         for node in self.nodes:
             if id(node) not in self.down:
-                node.tick(self.now, self.wall)
+                node.tick(self.now, self.wall_of(node))
         result = start(work)
         self.run_until(lambda: result.done, seconds)
         assert result.done, f"not done within {seconds} s"
@@ -162,7 +168,7 @@ class Swarm:
             _, _, data, to, by = heapq.heappop(self._air)
             node = self.at.get(to)
             if node is not None and id(node) not in self.down:
-                node.receive(data, by[0], by[1], self.now, self.wall)
+                node.receive(data, by[0], by[1], self.now, self.wall_of(node))
                 self._collect(node)
             return
         while self._due and self._due[0][0] <= self.now:
@@ -170,7 +176,7 @@ class Swarm:
             self._set.pop(id(node), None)
             if id(node) not in self.down:
                 if node.next_timeout() <= self.now:
-                    node.tick(self.now, self.wall)
+                    node.tick(self.now, self.wall_of(node))
                 self._collect(node)
 
     def _collect(self, node: DhtNode) -> None:

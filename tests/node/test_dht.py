@@ -302,7 +302,7 @@ async def test_on_a_full_disk_it_says_so_goes_on_and_writes_when_there_is_room(
         state._db.execute(f"PRAGMA max_page_count={pages}")
         offers = tuple(Pointer(parse_ref(f"skill:much-{n}"), "1", tags=("x" * 30,)) for n in range(60))
         place.homes[2].offers = lambda: offers
-        await until(lambda: live.problem == "dht.state_unwritable")
+        await until(lambda: live.problem == "dht.state_unwritable" and place.live[2].report.records == 60)
         assert len(await heard(place.provider(), "skill:*")) == 60  # it stores and answers all the same
         state._db.execute("PRAGMA max_page_count=100000")
         await until(lambda: not live._unsaved and len(state.records()) == live.machine.store.count)

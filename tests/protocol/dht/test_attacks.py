@@ -37,7 +37,7 @@ from protocol.dht.reading import get, listing
 from protocol.dht.record import Pointer, SignedPointer, asked_words, name_key, open_pointer, sign_pointer, words_of
 from protocol.dht.seal import KeySeal
 from protocol.dht.tokens import Tokens
-from protocol.dht.writing import publish
+from protocol.dht.writing import join, publish
 from protocol.errors import DataError, OoderError, UsageError
 from protocol.identity import SigningKey
 from protocol.refs import Kind, parse_ref
@@ -116,6 +116,74 @@ def test_liars_cannot_make_a_listing_endless() -> None:
     swarm.run(publish(honest[0], [record]))
     found = swarm.run(listing(honest[5], Kind.SKILL, "pdf", careful=True))
     assert record in found.records.values() and found.visited <= 5
+
+
+class Mirror:
+    """Knows nobody but itself, under ever new keys."""
+
+    def __init__(self, node: DhtNode, where: tuple[str, int], random: Random) -> None:
+        self._honest, self._where, self._random = node._server, where, random
+
+    def answer(self, question: Question, *rest: Any) -> tuple[Any, bool]:
+        answer, proved = self._honest.answer(question, *rest)
+        if not isinstance(answer, Found):
+            return answer, proved
+        ip, port = self._where
+        selves = tuple(contact(self._random.randbytes(32), ip, port + n % 3) for n in range(20))
+        return Found(answer.token, selves if proved else (), 0, (), (), answer.proof), proved
+
+
+def test_nodes_that_name_only_themselves_lead_nobody_astray() -> None:
+    swarm = Swarm(11)
+    for _ in range(40):
+        swarm.add()
+    swarm.join_all()
+    record = swarm.record(swarm.nodes[0], "skill:pdf-tools")
+    swarm.run(publish(swarm.nodes[0], [record]))
+    for node in swarm.nodes[4::3]:
+        node._server = Mirror(node, swarm.where(node), swarm.random)  # type: ignore[assignment]
+    for reader in (swarm.nodes[1], swarm.nodes[2], swarm.nodes[38]):
+        for careful in (False, True):
+            found = swarm.run(get(reader, name_key(PDF), Place(), careful=careful))
+            assert found.live == [record] and found.asked <= limits.DHT_LOOKUP_QUESTIONS
+    newcomer = swarm.add()
+    swarm.run(join(newcomer, [swarm.where(swarm.nodes[4]), swarm.where(swarm.nodes[0])]))
+    assert len(newcomer.table) >= 20
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("skew", "life", "found", "code"),
+    [(DAY, 2 * DAY, 0, "record.from_the_future"), (-DAY, DAY / 2, 0, "record.expired"), (-DAY, 2 * DAY, 1, "")],
+)
+def test_a_publisher_whose_clock_is_off_by_a_day(skew: float, life: float, found: int, code: str) -> None:
+    swarm = Swarm(5)
+    for _ in range(25):
+        swarm.add()
+    swarm.join_all()
+    author, reader = swarm.nodes[3], swarm.nodes[9]
+    swarm.skew[id(author)] = skew
+    report = swarm.run(publish(author, [swarm.record(author, "skill:pdf-tools", life=life)]))
+    swarm.down.add(id(author))
+    assert len(swarm.run(get(reader, name_key(PDF), Place())).live) == found
+    assert (report.replicas >= 19) == bool(found)
+    assert not code or sum(node.counts[code] for node in swarm.nodes) >= 19
+
+
+@pytest.mark.parametrize(("skew", "found"), [(-DAY, 0), (DAY, 1), (3 * DAY, 0)])
+def test_a_reader_whose_clock_is_off_by_days_believes_nothing_it_cannot_date(skew: float, found: int) -> None:
+    swarm = Swarm(6)
+    for _ in range(25):
+        swarm.add()
+    swarm.join_all()
+    swarm.run(publish(swarm.nodes[3], [swarm.record(swarm.nodes[3], "skill:pdf-tools", life=2 * DAY)]))
+    client = swarm.add(client=True)
+    swarm.skew[id(client)] = skew
+    swarm.run(join(client, [swarm.where(swarm.nodes[0])]))
+    reading = swarm.run(get(client, name_key(PDF), Place(), careful=True))
+    assert len(reading.live) == found and bool(reading.refused) == (not found)
 
 
 def lone(**options: Any) -> DhtNode:
