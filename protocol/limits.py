@@ -143,6 +143,7 @@ API_PORTS_TRIED: Final = 20  # when the wished port is taken
 SCANS_KEPT: Final = 32  # finished scans that can be asked about
 SCANS_WAITING: Final = 4
 PLAN_QUESTIONS: Final = 5_000  # that one agreement answers
+REPOSITORY_ITEMS: Final = 400  # items looked through for a list of repositories
 PLANS_KEPT: Final = 64  # plans that can still be carried out
 INSTALLS_KEPT: Final = 32  # finished installs that can be asked about
 INSTALLS_WAITING: Final = 8

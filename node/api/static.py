@@ -46,26 +46,50 @@ def page(path: str) -> Page:
     return Page(data, packed, kind, f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"')
 
 
+@cache
+def mark() -> str:
+    """Changes with every change of the page's files. Addresses that carry it may be kept for ever."""
+    found = hashlib.blake2b(digest_size=6)
+    root = resources.files("node") / "web"
+    for folder in ("css", "js", "text"):
+        for file in sorted((root / folder).iterdir(), key=lambda one: one.name):
+            found.update(file.name.encode() + file.read_bytes())
+    return f"~{found.hexdigest()}"
+
+
+@cache
+def first_page() -> Page:
+    """index.html, whose addresses carry the mark."""
+    plain = page("index.html")
+    data = plain.data.replace(b'"/web/', f'"/web/{mark()}/'.encode())
+    tag = f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
+    return Page(data, gzip.compress(data, 9, mtime=0), plain.media_type, tag)
+
+
 def page_routes() -> list[web.RouteDef]:
     """`/`, `/web/...` and the icon browsers ask for."""
 
     async def first(request: web.Request) -> web.StreamResponse:
-        return _send(request, "index.html")
+        return _send(request, first_page())
 
     async def other(request: web.Request) -> web.StreamResponse:
-        return _send(request, request.match_info["path"])
+        path = request.match_info["path"]
+        if not path.startswith("~"):
+            return _send(request, page(path))
+        marked, _, rest = path.partition("/")
+        return _send(request, page(rest), for_ever=marked == mark())
 
     async def icon(request: web.Request) -> web.StreamResponse:
-        return _send(request, "icon.svg")
+        return _send(request, page("icon.svg"))
 
     return [web.get("/", first), web.get("/web/{path:.+}", other), web.get("/favicon.ico", icon)]
 
 
-def _send(request: web.Request, path: str) -> web.Response:
-    found = page(path)
+def _send(request: web.Request, found: Page, *, for_ever: bool = False) -> web.Response:
     packed = bool(found.packed) and "gzip" in request.headers.get("Accept-Encoding", "")
     tag = f'{found.tag[:-1]}-gzip"' if packed else found.tag
-    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    keep = "private, max-age=31536000, immutable" if for_ever else "no-cache"
+    headers = {"ETag": tag, "Cache-Control": keep, "Vary": "Accept-Encoding"}
     if tag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
     headers["Content-Type"] = found.media_type

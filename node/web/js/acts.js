@@ -1,6 +1,6 @@
 // What the page can make happen: load, search, scan, change sources. Parts call these and only draw.
 
-import { ask, offers, post, query, Refusal, remove } from "./api.js";
+import { ask, offers, paths, post, query, Refusal, remove } from "./api.js";
 import { change, isRunning, keep, say, state } from "./state.js";
 import { listen, onEvent } from "./stream.js";
 import { t } from "./words.js";
@@ -41,7 +41,8 @@ function soon(name, act, wait = SETTLE) {
 export async function begin() {
   await loadStatus();
   change({ session: "open" });
-  await Promise.all([loadSources(), search(), loadSky()]);
+  await Promise.all([loadSources(), search()]);
+  await loadSky(); // heavy, and nobody waits for it to read the first cards
   onEvent(hear);
   listen(state.status?.last_event ?? 0);
   setInterval(() => change({ minute: Math.floor(Date.now() / TICK) }), TICK);
@@ -54,18 +55,15 @@ export async function loadStatus() {
 }
 
 export async function loadSources() {
-  const body = await ask("sources" + query({ scope: state.scope }));
+  const body = await ask(paths.sources());
   change({ sources: body.sources });
 }
-
-/** The filters of the list, as the API names them. */
-const filters = () => ({ scope: state.scope, kind: state.kind, q: state.text, source: state.source });
 
 export async function search() {
   const mine = ++asked;
   change({ asking: true });
   try {
-    const answer = await ask("items" + query({ ...filters(), limit: state.wanted }));
+    const answer = await ask(paths.items());
     if (mine === asked) change({ answer, asking: false });
   } catch (error) {
     if (mine === asked) change({ asking: false });

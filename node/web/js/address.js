@@ -25,6 +25,8 @@ export function readAddress() {
     text: search.get("q") ?? "",
     kind: search.get("kind") ?? "",
     source: search.get("source") ?? "",
+    sort: search.get("sort") ?? "",
+    category: search.get("category") ?? "",
   });
 }
 
@@ -55,6 +57,8 @@ export function noteSearch() {
     ["q", state.text],
     ["kind", state.kind],
     ["source", state.source],
+    ["sort", state.sort],
+    ["category", state.category],
   ]) {
     if (value) parts.set(name, value);
     else parts.delete(name);

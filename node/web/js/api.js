@@ -19,8 +19,23 @@ export class Refusal extends Error {
   }
 }
 
+const primed = new Map(); // path -> answer that is under way
+
+/** Ask for `path` now; the next `ask` for it gets this answer. */
+export function prime(path) {
+  const answer = ask(path);
+  answer.catch(() => null);
+  primed.set(path, answer);
+  return answer;
+}
+
 /** Ask for `path` (below /api/v1/). Throws Refusal, or TypeError when the node cannot be reached. */
 export async function ask(path, { method = "GET", body, signal } = {}) {
+  const early = method === "GET" ? primed.get(path) : undefined;
+  if (early) {
+    primed.delete(path);
+    return early;
+  }
   const headers = { "X-Ooder": "1", Accept: "application/json", "Accept-Language": speaking() || "en" };
   const memory = method === "GET" ? kept.get(path + speaking()) : undefined;
   if (memory) headers["If-None-Match"] = memory.tag;
@@ -74,6 +89,12 @@ export function query(fields) {
   const text = parts.toString();
   return text ? "?" + text : "";
 }
+
+/** Questions that are asked in more than one place. */
+export const paths = {
+  sources: () => "sources" + query({ scope: state.scope }),
+  items: () => "items" + query({ scope: state.scope, kind: state.kind, q: state.text, source: state.source, sort: state.sort, category: state.category, limit: state.wanted }),
+};
 
 /** Exchange the secret of a one-time link for a session, and take it out of the address. */
 export async function openSession() {

@@ -6,12 +6,9 @@ import { sign } from "./marks.js";
 import { keep, state, unsay } from "./state.js";
 import { ago, LANGUAGES, speak, t } from "./words.js";
 import "./activity.js";
-import "./detail.js";
 import "./devices.js";
 import "./filters.js";
-import "./installed.js";
 import "./lights.js";
-import "./panels.js";
 import "./radar.js";
 import "./results.js";
 

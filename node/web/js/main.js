@@ -2,9 +2,8 @@
 
 import { begin, tellFailure } from "./acts.js";
 import { readAddress } from "./address.js";
-import { openSession } from "./api.js";
+import { session, words } from "./early.js";
 import { change, state } from "./state.js";
-import { preferred, speak } from "./words.js";
 import "./app.js";
 
 /** A theme the user chose, else what the system says. */
@@ -18,16 +17,7 @@ const RETRY = 2000;
 async function start() {
   wear(state.theme);
   state.watch(["theme"], () => wear(state.theme));
-  const saved = (() => {
-    try {
-      return localStorage.getItem("ooder.language");
-    } catch {
-      return "";
-    }
-  })();
-  const session = openSession(); // while the words come
-  session.catch(() => null);
-  await speak(preferred(location.search, saved, navigator.languages ?? []));
+  await words;
   await session.catch(tellFailure);
   readAddress();
   window.addEventListener("popstate", readAddress);
@@ -36,7 +26,9 @@ async function start() {
     else readAddress();
   });
   document.addEventListener("keydown", shortcuts);
+  if (state.detail || state.view !== "discover") import("./rooms.js").catch(tellFailure);
   await connect();
+  await import("./rooms.js");
 }
 
 async function connect() {

@@ -10,6 +10,7 @@ import { change, isRunning, state } from "./state.js";
 import { ago, bytes, number, t, until } from "./words.js";
 import { placeForm } from "./welcome.js";
 import "./dht.js";
+import "./repositories.js";
 
 const PLACED = new Set(["local_fs", "git_repository"]);
 
@@ -29,6 +30,7 @@ class Panels extends Part {
       h("p", { class: "muted" }, t("sources.text")),
       placeForm("sources-place"),
       h("div", { class: "panels" }, state.sources.map(panel), cache()),
+      h("oo-repositories", { key: "repositories" }),
       offers("dht") ? h("oo-dht", { key: "dht" }) : null,
     );
   }

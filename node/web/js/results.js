@@ -1,19 +1,21 @@
 // The cards, and what to do when there are none.
 
-import { more, scan } from "./acts.js";
-import { close, open } from "./address.js";
+import { more, scan, seek } from "./acts.js";
+import { close, noteSearch, open } from "./address.js";
 import { offers } from "./api.js";
 import { command, copyButton } from "./command.js";
 import { h, Part, shown } from "./dom.js";
 import { age, kindMark, sign, sourceBadge, trust } from "./marks.js";
 import { change, inScope, state } from "./state.js";
-import { quick, t } from "./words.js";
+import { number, quick, t } from "./words.js";
 import "./welcome.js";
 
+const SORTS = ["", "stars", "downloads", "rating", "updated"];
+const SIGNALS = ["rating", "downloads", "stars", "forks"];
 const ON_DISK = new Set(["local_fs", "git_repository"]); // sources whose bytes are already here
 
 class Results extends Part {
-  static watches = ["minute", "sources", "answer", "sky", "asking", "fresh", "text", "kind", "scope", "status", "offlineOnly", "routes", "source"];
+  static watches = ["sort", "category", "minute", "sources", "answer", "sky", "asking", "fresh", "text", "kind", "scope", "status", "offlineOnly", "routes", "source"];
 
   view() {
     const { answer } = state;
@@ -33,7 +35,7 @@ class Results extends Part {
 }
 
 /** Without a question the page shows scenes first: they are what people come for. */
-const browsing = () => !state.text && !state.kind && !state.source && state.sky.filter(inScope).length >= Math.min(state.answer.items.length, state.wanted);
+const browsing = () => !state.text && !state.kind && !state.source && !state.sort && !state.category && state.sky.filter(inScope).length >= Math.min(state.answer.items.length, state.wanted);
 const ORDER = { scene: 0, capability: 1, skill: 2, agent: 3 };
 const byKind = (a, b) => ORDER[a.kind] - ORDER[b.kind];
 
@@ -49,6 +51,13 @@ const head = (answer, rows) =>
       t(answer.total_is_lower_bound ? "found.more" : "found", { n: answer.total, shown: rows.length }),
       h("span", { class: "muted took" }, " · " + quick(answer.took_ms / 1000)),
     ),
+    categories(),
+    h(
+      "label",
+      { class: "switch" },
+      t("sort"),
+      h("select", { onchange: (event) => (seek({ sort: event.target.value }), noteSearch()) }, SORTS.map((name) => h("option", { key: name || "best", value: name, selected: name === state.sort }, t("sort." + (name || "relevance"))))),
+    ),
     h(
       "label",
       { class: "switch", title: t("offline.only.about") },
@@ -56,6 +65,24 @@ const head = (answer, rows) =>
       t("offline.only"),
     ),
   );
+
+/** The categories there are; one of them narrows the list. */
+function categories() {
+  const all = [...new Set(state.sky.map((row) => row.category).filter(Boolean))].sort().slice(0, 60);
+  if (!all.length) return null;
+  return h(
+    "label",
+    { class: "switch" },
+    t("fact.category"),
+    h("select", { onchange: (event) => (seek({ category: event.target.value }), noteSearch()) }, ["", ...all].map((name) => h("option", { key: name || "all", value: name, selected: name === state.category }, name ? shown(name, 60) : t("kind.all")))),
+  );
+}
+
+/** What sources count: shown, never trusted. */
+const signals = (row) => {
+  const rows = SIGNALS.filter((name) => row.signals?.[name] !== undefined);
+  return rows.length ? h("p", { class: "badges muted" }, rows.map((name) => h("span", { key: name }, `${t("signal." + name)} ${number(row.signals[name])}`))) : null;
+};
 
 export function card(row) {
   const name = shown(row.name || row.id, 120);
@@ -72,6 +99,7 @@ export function card(row) {
     h("h3", {}, h("a", { href: "#/" + row.ref, onclick: (event) => follow(event, row.ref) }, h("bdi", {}, name))),
     h("p", { class: "ref" }, h("bdi", {}, shown(row.ref, 160)), row.version ? h("span", { class: "version" }, shown(row.version, 24)) : null),
     h("p", { class: "about" }, h("bdi", {}, shown(row.description, 400) || t("no_description"))),
+    signals(row),
     warnings(row),
     h("div", { class: "card-foot" }, h("span", { class: "badges" }, row.sources.map(sourceBadge)), age(row.seen_at, row.freshness)),
     h(
@@ -109,7 +137,7 @@ export function wish(ref) {
 const skeleton = () => h("ul", { class: "cards", "aria-hidden": "true" }, [1, 2, 3, 4, 5, 6].map((n) => h("li", { key: n, class: "card ghost" }, h("div", {}), h("div", {}), h("div", {}))));
 
 function nothing() {
-  if (state.text || state.kind || state.source)
+  if (state.text || state.kind || state.source || state.category)
     return h(
       "div",
       { class: "empty" },

@@ -14,6 +14,8 @@ export const state = {
   scope: saved("scope", ""),
   kind: "", // "" = all
   text: "",
+  sort: "", // "" = what fits best
+  category: "", // "" = all
   source: "", // only what this source has seen
   offlineOnly: false,
   radarBy: saved("radarBy", "trust"),

@@ -4,6 +4,7 @@ import { change, state } from "./state.js";
 
 export const LANGUAGES = { "zh-CN": "中文", en: "English" };
 let words = {};
+let coming = ""; // the language that is being loaded
 let plural = new Intl.PluralRules("en");
 let spoken = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 let figures = new Intl.NumberFormat("en");
@@ -22,6 +23,7 @@ export function preferred(search, saved, browser) {
 
 /** Load one language and show the page in it. */
 export async function speak(language) {
+  coming = language;
   const answer = await fetch(new URL(`../text/${language}.json`, import.meta.url));
   words = await answer.json();
   plural = new Intl.PluralRules(language);
@@ -86,4 +88,5 @@ export function bytes(count) {
 export const quick = (seconds) =>
   seconds < 1 ? `${figures.format(Math.round(seconds * 1000))} ms` : `${figures.format(Math.round(seconds * 10) / 10)} s`;
 
-export const speaking = () => state.language;
+/** The language of the page, also while its words still come. */
+export const speaking = () => state.language || coming;

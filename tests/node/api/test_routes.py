@@ -31,6 +31,7 @@ GOOD: dict[str, tuple[str, Any, int]] = {
     "cancel_scan": ("/api/v1/scans/7", None, 404),
     "events": ("/api/v1/events?since=3&limit=2", None, 200),
     "list_peers": ("/api/v1/peers", None, 200),
+    "list_repositories": ("/api/v1/repositories?sort=updated&platform=github", None, 200),
     "show_dht": ("/api/v1/dht", None, 200),
     "trace_dht": ("/api/v1/dht/trace", {"ref": "scene:x"}, 503),
     "make_plan": ("/api/v1/plans", {"target": "scene:daily-report"}, 200),

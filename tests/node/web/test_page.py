@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from node.paths import Paths
 from tests.fakes.claims import saying
 from tests.fakes.web_node import WebNode
 from tests.node.web.conftest import fill
@@ -104,6 +106,57 @@ def test_searching_in_both_scripts_and_no_request_while_a_word_is_composed(
     box.dispatch_event("compositionend")
     page.wait_for_url("**/?q=%E6%97%A5%E6%8A%A5*")
     page.locator(".card", has_text="scene:daily-report").wait_for()
+
+
+def test_searching_while_a_source_still_answers(page: Page, home: Path, tmp_path: Path) -> None:
+    """A repository that never answers holds up neither the cards of the disk nor the search in them."""
+    catalogue = Path(__file__).resolve().parents[3] / "scenarios/catalogue"
+    paths = Paths(home)
+    paths.ensure()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"git://127.0.0.1:{silent.getsockname()[1]}/never.git"
+        text = f"scope: company\nsources:\n  local_fs:\n    folders: [{catalogue}]\n  git_repository:\n    repositories: [{{url: '{url}'}}]\n    allow: [git]\n"
+        paths.config.write_text(text, "utf-8")
+        with WebNode(home) as node:
+            page.goto(node.link())
+            page.get_by_role("button", name="Scan", exact=True).first.click()
+            page.locator(".card h3").first.wait_for()
+            assert page.get_by_role("button", name="Stop", exact=True).count() == 1, "the scan still runs"
+            page.locator("#search").fill("日报")
+            page.locator(".card", has_text="scene:daily-report").wait_for()
+            page.locator(".card", has_text="scene:onboarding").wait_for(state="detached")
+            assert page.get_by_role("button", name="Stop", exact=True).count() == 1
+            page.get_by_role("button", name="Stop", exact=True).click()
+            page.get_by_text("what was found stays").wait_for()
+
+
+def test_sorting_and_categories_are_kept_in_the_address(page: Page, home: Path) -> None:
+    now = time.time()
+    rows = [
+        saying(
+            "local:0",
+            id=f"r{n}",
+            place=f"p{n}",
+            source="local_fs",
+            seen_at=now,
+            signals={"stars": float(n)},
+            category="office" if n % 2 else "data",
+        )
+        for n in range(6)
+    ]
+    fill(home, rows)
+    with WebNode(home) as node:
+        page.goto(f"{node.link()}")
+        page.get_by_label("Sort").select_option("stars")
+        page.wait_for_url("**sort=stars**")
+        page.locator(".card h3", has_text="r5").wait_for()
+        assert page.locator(".card .ref").first.inner_text().startswith("skill:r5")
+        assert "Stars 5" in page.locator(".card").first.inner_text()
+        page.get_by_label("Category").select_option("data")
+        page.locator(".card", has_text="skill:r5").wait_for(state="detached")
+        page.reload()
+        page.locator(".card h3", has_text="r4").wait_for()
+        assert page.locator(".card h3").count() == 3
 
 
 def test_kinds_sources_and_scopes_narrow_what_is_shown(page: Page, catalogue: Path, node: WebNode) -> None:
