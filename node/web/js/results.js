@@ -54,13 +54,13 @@ const head = (answer, rows) =>
     categories(),
     h(
       "label",
-      { class: "switch" },
+      { class: "switch", key: "sort" },
       t("sort"),
       h("select", { onchange: (event) => (seek({ sort: event.target.value }), noteSearch()) }, SORTS.map((name) => h("option", { key: name || "best", value: name, selected: name === state.sort }, t("sort." + (name || "relevance"))))),
     ),
     h(
       "label",
-      { class: "switch", title: t("offline.only.about") },
+      { class: "switch", key: "offline", title: t("offline.only.about") },
       h("input", { type: "checkbox", checked: state.offlineOnly, onchange: (event) => change({ offlineOnly: event.target.checked }) }),
       t("offline.only"),
     ),
@@ -72,7 +72,7 @@ function categories() {
   if (!all.length) return null;
   return h(
     "label",
-    { class: "switch" },
+    { class: "switch", key: "category" },
     t("fact.category"),
     h("select", { onchange: (event) => (seek({ category: event.target.value }), noteSearch()) }, ["", ...all].map((name) => h("option", { key: name || "all", value: name, selected: name === state.category }, name ? shown(name, 60) : t("kind.all")))),
   );

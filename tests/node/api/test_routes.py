@@ -34,6 +34,7 @@ GOOD: dict[str, tuple[str, Any, int]] = {
     "list_repositories": ("/api/v1/repositories?sort=updated&platform=github", None, 200),
     "show_dht": ("/api/v1/dht", None, 200),
     "trace_dht": ("/api/v1/dht/trace", {"ref": "scene:x"}, 503),
+    "dht_events": ("/api/v1/dht/events?ref=scene:x", None, 503),
     "make_plan": ("/api/v1/plans", {"target": "scene:daily-report"}, 200),
     "make_bundle_plan": ("/api/v1/plans/bundle", {"path": "/nowhere.ooder.tar"}, 404),
     "start_install": ("/api/v1/installs", {"plan": "sha256:0", "agreed": []}, 404),
