@@ -20,6 +20,7 @@ from protocol.query import Trust
 from protocol.refs import Kind, Ref
 
 SKILLS, VERSIONS, LAYERS = 1_000, 6, 10
+HOT = 40
 
 
 def candidate(kind: Kind, name: str, version: str, needs: list[Dependency], provides: str = "") -> Candidate:
@@ -112,12 +113,12 @@ def run() -> list[Row]:
     rows.append(Row("one scene, slowest", times[-1], "ms"))
     rows.append(Row(f"scenes solved of {len(times)}", solved, "scenes"))
     rows.append(Row("items in the largest plan", max(sizes), "items"))
-    heat = [timed(hot(seed), Ref(Kind.SKILL, "root")) for seed in range(8)]
-    rows.append(Row("hot conflicts, slowest of 8", max(one[0] for one in heat) * 1_000, "ms", "<= 5000"))
+    heat = [timed(hot(seed), Ref(Kind.SKILL, "root")) for seed in range(HOT)]
+    rows.append(Row(f"hot conflicts, slowest of {HOT}", max(one[0] for one in heat) * 1_000, "ms", "<= 5000"))
     rows.append(
-        Row("hot conflicts, answered before the deadline", sum(one[1] != "plan.too_hard" for one in heat), "of 8")
+        Row("hot conflicts, answered before the deadline", sum(one[1] != "plan.too_hard" for one in heat), f"of {HOT}")
     )
-    rows.append(Row("hot conflicts, solved", sum(one[1] == "solved" for one in heat), "of 8"))
+    rows.append(Row("hot conflicts, solved", sum(one[1] == "solved" for one in heat), f"of {HOT}"))
     for size in (6, 7, 9):
         seconds, how, _ = timed(pigeonhole(size), Ref(Kind.SKILL, "root"))
         rows.append(Row(f"pigeonhole {size}: {how}", seconds * 1_000, "ms", "<= 5000"))

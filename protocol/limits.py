@@ -60,8 +60,11 @@ DISK_RESERVE: Final = 64 * MIB  # free space an install leaves untouched
 LOCK_SECONDS: Final = 60.0  # how long a commit waits for another one
 
 # --- Resolving (SECURITY 3.4) -----------------------------------------------------------------------------------------
-RESOLVE_SECONDS: Final = 5.0  # then the answer is plan.too_hard; the hard set of the bench needs 0.5 s
+RESOLVE_SECONDS: Final = 5.0  # then the answer is plan.too_hard; the hard set of the bench needs 0.2 s
 RESOLVE_ROUNDS: Final = 2_000  # of the resolver, for each question
+RESOLVE_CONFLICTS: Final = (
+    40  # conflicts after which the search that learns from them takes over; ordinary scenes have none
+)
 RESOLVE_PACKAGES: Final = 500  # items of one plan
 RESOLVE_NEEDS: Final = 64  # dependencies of one item; the largest real one has 12
 RESOLVE_VERSIONS: Final = 200  # newest releases looked at for one name

@@ -86,11 +86,21 @@ def resolve(
     return _solution(catalogue, root, taken, skipped)
 
 
+class _InCirclesError(Exception):
+    """The resolver meets conflict after conflict: the search that learns from them goes on."""
+
+
 class _Watch(BaseReporter[Need, Choice, Key]):
-    """Ends a resolution that grows too large."""
+    """Ends a resolution that grows too large, or goes in circles."""
 
     def __init__(self, target: Ref) -> None:
         self._target = target
+        self._conflicts = 0
+
+    def resolving_conflicts(self, causes: Any) -> None:
+        self._conflicts += 1
+        if self._conflicts > limits.RESOLVE_CONFLICTS:
+            raise _InCirclesError
 
     def ending_round(self, index: int, state: Any) -> None:
         if sum(1 for key in state.mapping if not key[2]) > limits.RESOLVE_PACKAGES:
@@ -113,7 +123,7 @@ def _ask(
     except ResolutionImpossible as error:
         causes = [(one.requirement, one.parent) for one in error.causes]
         raise explain(catalogue, target, causes, questions.asked_by) from None
-    except ResolutionTooDeep:
+    except (ResolutionTooDeep, _InCirclesError):
         mapping, asked = search(questions, need)
         if not mapping:
             raise explain(catalogue, target, asked, questions.asked_by) from None

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.resolve import hot
 from protocol import limits
 from protocol.errors import OoderError
 from protocol.install.provider import Catalogue, Questions
@@ -202,6 +203,14 @@ def test_many_small_universes_agree_with_trying_everything() -> None:
     assert sum(compare(seed) for seed in range(1_000, 6_000)) > 1_000
 
 
+def test_hot_conflicts_are_solved_with_what_is_learned_from_them() -> None:
+    """The set of SECURITY 3.4. Counted in looks at the clock, which do not depend on the machine."""
+    for seed in range(6):
+        looks = itertools.count()
+        found = solve(hot(seed), "root", clock=lambda looks=looks: next(looks) * 0.0)  # type: ignore[misc]
+        assert len(found.picks) > 100 and next(looks) < 10_000, seed
+
+
 # --- Graphs made to take for ever ------------------------------------------------------------------------------------
 def pigeonhole(size: int) -> list[str]:
     """`size` pigeons in `size - 1` holes: each pigeon's release n wants hole n, and a hole holds one pigeon."""
@@ -232,7 +241,7 @@ def test_a_small_impossible_graph_is_known_to_be_impossible() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [7, 8, 10, 14])
+@pytest.mark.parametrize("size", [7, 14])
 def test_the_deadline_holds_on_a_real_clock(size: int) -> None:
     start = time.monotonic()
     with pytest.raises(OoderError) as caught:
