@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,7 +153,16 @@ def play(stage: Stage) -> int:
     print(
         f"\nThe home of this demo stays in {stage.home}; look around with: OODER_HOME={stage.home} {sys.executable} -m node"
     )
-    return 0
+    return open_page(stage) if sys.stdin.isatty() and sys.stdout.isatty() else 0
+
+
+def open_page(stage: Stage) -> int:
+    """The same home on its web page, for a person at a terminal, until Ctrl-C."""
+    print("\n━━ And the page: everything above in a browser; Ctrl-C ends it\n", flush=True)
+    node = subprocess.Popen([sys.executable, "-m", "node", "serve"], env=stage.environment)
+    while True:
+        with suppress(KeyboardInterrupt):  # the node hears it too, and ends in order
+            return 0 if node.wait() in {0, 130} else 1
 
 
 if __name__ == "__main__":
