@@ -297,6 +297,24 @@ async def test_a_name_taken_over_is_a_new_principal_and_told(tmp_path: Path, for
     assert {one.evidence.owner for one in here.heard.sightings()} == {f"127.0.0.1:{forge.port}/acme"}
 
 
+async def test_a_failed_look_forgets_nothing(tmp_path: Path, forge: FakeForge) -> None:
+    forge.add(made())
+    here = await bench(tmp_path, forge, repositories=["acme/skills"])
+    await here.look()
+    forge.fail("/repos/acme/skills", 404, times=1)
+    with pytest.raises(NotFoundError):
+        await here.look()
+    assert here.codes() == ["forge.not_found"]
+    assert await here.look() == ["304 /repos/acme/skills"], "nothing need be read again"
+    assert here.codes() == []
+    forge.fail("/repos/acme/skills", 404, times=1)
+    with pytest.raises(NotFoundError):  # given up, and then taken
+        await here.look()
+    forge.add(made(owner_id=6666, repo_id=7777))
+    await here.look()
+    assert here.codes() == ["forge.owner_changed"]
+
+
 async def test_a_repository_made_anew_under_its_name_is_told(tmp_path: Path, forge: FakeForge) -> None:
     forge.add(made())
     here = await bench(tmp_path, forge, repositories=["acme/skills"])
