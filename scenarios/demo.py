@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from scenarios.demo_center import play_center
 from scenarios.demo_dht import play_strangers
 from scenarios.demo_lan import play_neighbours
 
@@ -149,6 +150,9 @@ def play(stage: Stage) -> int:
         return code
     print("\n━━ Strangers: a scene that only the DHT knows, found and installed with no server", flush=True)
     if code := play_strangers():
+        return code
+    print("\n━━ A registry: a second node is a SkillCenter; publish to it, and the first finds it by push", flush=True)
+    if code := play_center(stage.root / "registry"):
         return code
     print(
         f"\nThe home of this demo stays in {stage.home}; look around with: OODER_HOME={stage.home} {sys.executable} -m node"

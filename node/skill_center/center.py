@@ -30,7 +30,7 @@ from node.skill_center.sqlite import SqliteDatabase
 from node.skill_center.store import Store
 from protocol import limits
 from protocol.errors import NotFoundError, OoderError, PolicyError, StorageError, UsageError
-from protocol.identity import SigningKey
+from protocol.identity import SigningKey, parse_fingerprint
 from protocol.items import Status
 from protocol.refs import Kind, Ref
 from protocol.skill_center.release import open_release
@@ -56,6 +56,7 @@ class Center:
     ) -> None:
         """Blocking. Raises StorageError `center.database`, IntegrityError `center.other_key`."""
         self.key = key
+        self.publishers = publishers
         self.store = Store(db, key, now)
         self.shelf = Shelf(folder, rules, now)
         self.shelf.belongs_to(self.store.agent_id)
@@ -187,12 +188,14 @@ async def open_center(
     now: Callable[[], float],
 ) -> AsyncIterator[Center]:
     """A running SkillCenter while inside. `known` are the keys of this user's devices. Raises what `Center` raises and
-    UsageError `center.bad_database`."""
+    UsageError `center.bad_database`, DataError `key.fingerprint_*`."""
 
     def publishers() -> Publishers:
         said = settings()
-        return Publishers(known() | frozenset(said.publishers), said.anyone, said.namespaces)
+        owners = {name.lower(): parse_fingerprint(key) for name, key in said.namespaces.items()}
+        return Publishers(known() | frozenset(map(parse_fingerprint, said.publishers)), said.anyone, owners)
 
+    publishers()  # a wrong fingerprint is told now, not to who publishes
     folder = paths.home / "skill-center"
     key = await asyncio.to_thread(registry_key, paths, settings().key)
     db = open_database(folder, settings().database)

@@ -40,4 +40,4 @@ async def center_of(service: Service) -> AsyncIterator[Center]:
 def _mirror(service: Service, center: Center, said: MirrorSettings) -> Mirror:
     upstream = Upstream(said.url, parse_fingerprint(said.key) if said.key else "", said.allow, said.every)
     http = service.ports.http(bounds_of(said.url))
-    return Mirror(center, http, upstream, lambda: service.config.settings.skill_center.namespaces)
+    return Mirror(center, http, upstream, lambda: center.publishers().owners)

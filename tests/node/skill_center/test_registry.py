@@ -14,6 +14,7 @@ import pytest
 from node.skill_center.publishing import prepared
 from protocol.digest import TreeFile, tree_digest
 from protocol.errors import OoderError
+from protocol.identity import spoken
 from protocol.items import Status
 from protocol.skill_center.changes import decode_change
 from protocol.skill_center.head import bucket_digest, bucket_of, catalogue_digest, line_of, open_head
@@ -126,7 +127,7 @@ async def test_only_publishers_publish(tmp_path: Path) -> None:
     async with a_registry(tmp_path, publishers=[], namespaces={"acme": ALICE.public.fingerprint}) as registry:
         work = registry.publish(ALICE, a_skill(tmp_path / "s", "daily-report"))
         assert await refused(work) == "center.not_a_publisher"
-    async with a_registry(tmp_path, anyone=True, namespaces={"acme": ALICE.public.fingerprint}) as registry:
+    async with a_registry(tmp_path, anyone=True, namespaces={"Acme": spoken(ALICE.public.fingerprint)}) as registry:
         work = registry.publish(MALLORY, a_skill(tmp_path / "s", "acme.daily"))
         assert await refused(work) == "center.not_your_name"
         await registry.publish(ALICE, tmp_path / "s")
