@@ -28,8 +28,8 @@ from node.scene.connectors.base import Told
 from node.scene.host import host_scenes
 from node.scene.node_agents import agents_of
 from node.service import Service
-from node.source_states import state_change
-from node.supervisor import SearchEvent, Supervisor
+from node.source_states import save_states, state_change
+from node.supervisor import Light, SearchEvent, SourceState, Supervisor
 from protocol.errors import ConflictError, OoderError, StorageError
 
 if TYPE_CHECKING:
@@ -127,9 +127,7 @@ class Daemon:
         while True:
             self._reloaded.clear()
             providers = make_providers(service.config, service.scope_sources(), service.ports)
-            supervisor = Supervisor(
-                providers, clock, aggregator.tell, lambda state: aggregator.note(state_change(state))
-            )
+            supervisor = Supervisor(providers, clock, aggregator.tell, lambda state: self._lit(aggregator, state))
             async with asyncio.TaskGroup() as group:
                 task = group.create_task(supervisor.run())
                 await self._reloaded.wait()
@@ -145,6 +143,16 @@ class Daemon:
             except OoderError as error:
                 self._failed(error)
             await asyncio.sleep(OBEY_SECONDS)
+
+    def _lit(self, aggregator: Aggregator, state: SourceState) -> None:
+        """A listening source was lost or came back between two scans: everybody who asks is told so."""
+        aggregator.note(state_change(state))
+        if state.light not in (Light.OFFLINE, Light.ONLINE):
+            return
+        try:
+            save_states(self._service.paths.states, {state.name: state})
+        except OoderError as error:
+            self._failed(error)
 
     async def _peer(self) -> None:
         """Offer what is shared, where there is an API."""

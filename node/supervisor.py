@@ -124,7 +124,7 @@ class Supervisor:
         while True:
             began = self._clock.loop()
             try:
-                await provider.run(self._on_report)
+                await provider.run(lambda report: self._heard(name, report))
                 return
             except Exception as error:  # noqa: BLE001 - one source must never take the others down
                 if self._clock.loop() - began > BACKOFF_MOST:
@@ -134,6 +134,14 @@ class Supervisor:
                 self._change(replace(self._failed(name, error), last_attempt=now, next_retry=now + wait))
                 delay = min(delay * 2, BACKOFF_MOST)
                 await self._clock.sleep(wait)
+
+    def _heard(self, name: str, report: Report) -> None:
+        """What a source says by itself; one that was out of reach and looked at everything again is back."""
+        if isinstance(report, Survey) and self.states[name].light is Light.OFFLINE:
+            now = self._clock.wall()
+            back = SourceState(name, Light.ONLINE, now, now, 0.0, len(report.places))
+            self._change(back)
+        self._on_report(report)
 
     def _failed(self, name: str, error: BaseException) -> SourceState:
         if isinstance(error, OoderError):

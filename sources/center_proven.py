@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,13 @@ from protocol import limits
 from protocol.errors import DataError, IntegrityError, NotFoundError, OoderError
 from protocol.http.exchange import HttpRequest
 from protocol.item_json import decode_item, read_json
-from protocol.items import Progress, Reading, Sighting, Status, Survey
+from protocol.items import Problem, Progress, Reading, Sighting, Status, Survey
 from protocol.refs import parse_ref
 from protocol.skill_center import places
-from protocol.skill_center.changes import Change, decode_change
 from protocol.skill_center.following import Floor, Ledger, decode_memory, encode_memory, judge, signature
 from protocol.skill_center.following import Progress as Followed
 from protocol.skill_center.head import SignedHead, open_head
+from protocol.skill_center.release import open_release, sha256_of
 from protocol.skill_center.revocations import open_revocations
 from sources.base import Emit
 from sources.center_registry import ROOT, SOURCE, Registry
@@ -36,6 +36,11 @@ _BELOW = " below"
 _TRIES = 5  # a busy registry may move on while it is read
 
 
+Row = Sequence[Any]
+"""What is kept of a change: place, publisher, sequence and digest of the record, tree and package digest, size and files of the tree,
+status, downloads, text of the item."""
+
+
 @dataclass(slots=True)
 class Held:
     """Checked changes that wait until all of them are known to be right; packed, as a first look may be of 100,000."""
@@ -43,17 +48,12 @@ class Held:
     pages: list[bytes] = field(default_factory=list)
     count: int = 0
 
-    def add(self, changes: list[Change]) -> None:
+    def add(self, rows: list[Row]) -> None:
         """Keep one page."""
-        rows = []
-        for one in changes:
-            said, release = one.signed, one.signed.release
-            head = (str(release.ref), said.key, said.seq, said.digest, release.digest, release.package)
-            rows.append((*head, release.tree_size, release.files, release.status.value, one.downloads, one.item_text))
         self.pages.append(zlib.compress(json.dumps(rows).encode(), 1))
         self.count += len(rows)
 
-    def __iter__(self) -> Iterator[list[Any]]:
+    def __iter__(self) -> Iterator[Row]:
         for page in self.pages:
             yield from json.loads(zlib.decompress(page))
 
@@ -82,12 +82,14 @@ class ProvenLook:
         head, floor = await self._head(base, floor, followed)
         await self._revoked(base, head)
         known, shadowed = self._known(), self._shadowed()
-        whole = len(known) == head.head.releases and not self._misjudged(known, shadowed)
+        whole = len(known) == followed.releases and not self._misjudged(known, shadowed)
         if not whole or followed.catalogue != head.head.catalogue:
             held, ledger, head = await self._follow(base, head, floor, followed if whole else Followed())
             await self._tell(held, shadowed, emit)
             floor, _ = decode_memory(await self._memory.load(self._name))
-            await self._memory.keep(self._name, encode_memory(floor, Followed(head.head.event, head.head.catalogue)))
+            await self._memory.keep(
+                self._name, encode_memory(floor, Followed(head.head.event, head.head.catalogue, head.head.releases))
+            )
             self._ledger, known = ledger, dict.fromkeys(ledger.places(), "")
         emit(Survey(SOURCE, self._registry.origin, self._context.clock.wall(), frozenset(known)))
 
@@ -163,16 +165,10 @@ class ProvenLook:
             rows = body.get("changes") if isinstance(body, dict) else None
             if not isinstance(rows, list) or len(rows) > limits.REGISTRY_PAGE:
                 raise DataError("center.bad_change", reason="no list of changes")
-            checked = []
-            for at, row in enumerate(rows):
-                change = decode_change(row, self._context.clock.wall())
-                if change.n <= since:
-                    raise DataError("center.bad_change", reason="numbers do not grow")
-                since = change.n
-                checked.append(change)
-                ledger.put(change.signed.release.ref, change.signed.digest, change.signed.seq)
-                if at % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
+            checked = await asyncio.to_thread(_checked, rows, since, self._context.clock.wall())
+            for one in checked:
+                ledger.put(parse_ref(one[0]), one[3], one[2])
+            since = rows[-1]["n"] if rows else since
             held.add(checked)
             if held.count > limits.REGISTRY_CHANGES:
                 raise DataError("center.bad_change", reason=f"more than {limits.REGISTRY_CHANGES}")
@@ -188,13 +184,21 @@ class ProvenLook:
                 emit(Progress(SOURCE, count, held.count, self._registry.name))
                 await self._context.room()
 
-    def _reading(self, row: list[Any], at: float, shadowed: frozenset[str]) -> Reading:
+    def _reading(self, row: Row, at: float, shadowed: frozenset[str]) -> Reading:
         place, key, seq, record, digest, package, size, files, status, downloads, text = row
         ref, registry = parse_ref(place), self._registry
         below = str(ref.any_version) in shadowed
         path = places.download_path(ref.kind, ref.id, ref.version)
+        mark = signature(record, seq) + (_BELOW if below else "")
+        try:
+            item = decode_item(read_json(text))
+            if item.ref != ref:
+                raise IntegrityError("center.other_item", ref=place)
+        except OoderError as error:  # its publisher's fault; the other releases are there
+            problem = Problem("registry.bad_row", place, 0, {"reason": error.text()[:200]})
+            return Reading(SOURCE, registry.origin, place, at, (), (problem,), mark)
         sighting = Sighting(
-            decode_item(read_json(text)),
+            item,
             SOURCE,
             registry.origin,
             place,
@@ -209,7 +213,6 @@ class ProvenLook:
             status=Status(status),
             signals={"downloads": float(downloads)} if downloads else {},
         )
-        mark = signature(record, seq) + (_BELOW if below else "")
         return Reading(SOURCE, registry.origin, place, at, (sighting,), (), mark)
 
     # --- What is known ----------------------------------------------------------------------------------------------
@@ -229,6 +232,25 @@ class ProvenLook:
         if not self._registry.above:
             return False
         return any(mark.endswith(_BELOW) != (place.partition("@")[0] in shadowed) for place, mark in known.items())
+
+
+def _checked(rows: Sequence[object], since: int, now: float) -> list[Row]:
+    """One page of changes, each proved by its publisher. Raises DataError `center.bad_change`, what `open_release` raises, IntegrityError
+    `center.other_item`."""
+    found: list[Row] = []
+    for row in rows:
+        n, record, text = (row.get(name) for name in ("n", "release", "item")) if isinstance(row, dict) else (0, "", "")
+        if type(n) is not int or n <= since or not isinstance(record, str) or not isinstance(text, str):
+            raise DataError("center.bad_change", reason="number, record or item is missing, or numbers do not grow")
+        signed, since = open_release(record, now), n
+        release = signed.release
+        if sha256_of(text.encode("utf-8", "surrogatepass")) != release.item:
+            raise IntegrityError("center.other_item", ref=str(release.ref))
+        downloads = row.get("downloads", 0) if isinstance(row, dict) else 0
+        counted = downloads if type(downloads) is int and 0 <= downloads < 2**53 else 0
+        head = (str(release.ref), signed.key, signed.seq, signed.digest, release.digest, release.package)
+        found.append((*head, release.tree_size, release.files, release.status.value, counted, text))
+    return found
 
 
 def signs_nothing(error: OoderError) -> bool:

@@ -28,10 +28,11 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the index follows: number of the last change taken in, and the catalogue that all of them gave."""
+    """How far the index follows: number of the last change taken in, the catalogue that all of them gave, how many releases that is."""
 
     event: int = 0
     catalogue: str = ""
+    releases: int = 0
 
 
 def judge(floor: Floor, signed: SignedHead) -> Floor:
@@ -95,7 +96,7 @@ def encode_memory(floor: Floor, progress: Progress) -> dict[str, Json]:
     """As JSON; the twin of `decode_memory`."""
     return {
         "key": floor.key, "seq": floor.seq, "digest": floor.digest, "revocations": floor.revocations,
-        "event": progress.event, "catalogue": progress.catalogue,
+        "event": progress.event, "catalogue": progress.catalogue, "releases": progress.releases,
     }  # fmt: skip
 
 
@@ -111,4 +112,4 @@ def decode_memory(value: Mapping[str, Json]) -> tuple[Floor, Progress]:
         return found if isinstance(found, str) else ""
 
     floor = Floor(text("key"), count("seq"), text("digest"), count("revocations"))
-    return floor, Progress(count("event"), text("catalogue"))
+    return floor, Progress(count("event"), text("catalogue"), count("releases"))

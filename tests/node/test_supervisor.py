@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from node.supervisor import Finished, Heard, Light, SearchEvent, SourceState, Started, Supervisor
 from protocol.errors import UnavailableError
-from protocol.items import Reading
+from protocol.items import Reading, Survey
 from protocol.query import Query
 from protocol.refs import Kind
 from sources.base import Emit
@@ -146,3 +147,29 @@ def test_cancelling_a_search_cancels_its_sources() -> None:
         assert ended == ["x", "x"]
 
     run_virtual(story())
+
+
+def test_a_listener_that_looked_at_everything_again_is_back() -> None:
+    """Lost and found between two scans: the light follows."""
+    seen: list[Light] = []
+
+    async def story() -> None:
+        lives = 0
+
+        async def listen(emit: Emit) -> None:
+            nonlocal lives
+            lives += 1
+            if lives == 1:
+                raise UnavailableError("source.timed_out", source="x", seconds=1)
+            emit(Survey("x", "o", 5.0, frozenset({"a"})))
+            await asyncio.sleep(3_600)
+
+        supervisor = Supervisor(
+            {"x": Scripted(run=listen)}, LoopClock(), lambda report: None, lambda state: seen.append(state.light)
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                await supervisor.run()
+
+    run_virtual(story())
+    assert seen == [Light.OFFLINE, Light.ONLINE]

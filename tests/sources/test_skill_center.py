@@ -112,6 +112,11 @@ async def test_only_changes_are_asked_for_and_an_unchanged_registry_costs_one_re
     assert node.heard.new == ["skill:s3@1.0"]
     assert node.refs()["skill:s3@1.0"] == "withdrawn"
     assert len(node.heard.surveys[-1].places) == 7
+    registry.web.requests.clear()
+    registry.publish("s8")
+    assert await node.look(registry.config()) == ""
+    assert [path for path in registry.web.asked if "changes" in path] == ["/api/v1/changes?since=8&limit=500"]
+    assert len(node.heard.surveys[-1].places) == 8
 
 
 async def test_a_cleared_index_is_filled_again(node: Node, registry: SignedRegistry) -> None:

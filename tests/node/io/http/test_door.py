@@ -270,6 +270,7 @@ async def test_a_used_up_quota_is_not_evaded_by_another_key(tmp_path: Path, monk
         for _ in range(3):
             assert await code_of(client, HttpRequest(server.url("/a"))) == "http.rate_limited"
         assert [request.headers["Authorization"] for request in server.requests] == ["Bearer one"]
+        assert client.keys.quarantined == 0
 
 
 def test_key_files_that_others_can_read_are_refused(tmp_path: Path) -> None:
