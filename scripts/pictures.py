@@ -26,6 +26,36 @@ def _detail(page: Any) -> None:
     page.locator(".drawer table").first.wait_for()
 
 
+def _plan(page: Any) -> None:
+    _detail(page)
+    page.locator(".drawer").get_by_role("button", name="Install", exact=True).first.click()
+    page.get_by_role("button", name="Install this").wait_for()
+    page.get_by_role("button", name="Install this").evaluate("button => button.scrollIntoView({block: 'end'})")
+
+
+def _installed(page: Any) -> None:
+    """Install a scene, then show what is installed with a capability called."""
+    page.evaluate("location.hash = '#/scene:text-desk'")
+    drawer = page.locator(".drawer")
+    drawer.get_by_role("button", name="Install", exact=True).first.click()
+    drawer.get_by_role("button", name="Install this").wait_for()
+    for box in drawer.get_by_role("checkbox").all():
+        box.check()
+    drawer.get_by_role("button", name="Install this").click()
+    drawer.get_by_text("Installed.", exact=True).wait_for()
+    page.keyboard.press("Escape")
+    page.evaluate("location.hash = '#/installed'")
+    page.locator(".badge.agent.active").wait_for()
+    route = page.locator(".routes li", has_text="cap:text-summarize").first
+    route.get_by_role("button", name="Call", exact=True).click()
+    route.locator("textarea").fill(
+        '{"text": "Ooder finds skills. It compares them. It installs what was checked.", "sentences": 1}'
+    )
+    route.locator("form button").click()
+    route.locator("pre").wait_for()
+    page.locator(".toast").first.wait_for(state="detached")
+
+
 def _sources(page: Any) -> None:
     page.evaluate("location.hash = '#/sources'")
     page.locator(".panels .panel").first.wait_for()
@@ -48,7 +78,10 @@ PICTURES = (
     Picture("discover-dark-en", "en-GB", "dark", 1280, 860),
     Picture("detail-light-en", "en-GB", "light", 1280, 860, _detail),
     Picture("sources-dark-zh", "zh-CN", "dark", 1280, 700, _sources),
+    Picture("plan-light-en", "en-GB", "light", 1280, 860, _plan),
+    Picture("installed-light-en", "en-GB", "light", 1280, 860, _installed),
     Picture("narrow-light-zh", "zh-CN", "light", 360, 760),
+    Picture("narrow-dark-en", "en-GB", "dark", 320, 700, _detail),
 )
 
 
@@ -64,7 +97,8 @@ def main(folder: Path = PLACES) -> None:
         catalogue = Path(place) / "qinghe-catalogue"
         shutil.copytree(ROOT / "scenarios" / "catalogue", catalogue)
         home.mkdir(mode=0o700)
-        (home / "config.yaml").write_text(f"sources:\n  local_fs:\n    folders: [{catalogue}]\n", "utf-8")
+        silent = "  udp_broadcast: {enabled: false}\n  mdns_dns_sd: {enabled: false}\n"
+        (home / "config.yaml").write_text(f"sources:\n  local_fs:\n    folders: [{catalogue}]\n{silent}", "utf-8")
         found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
         chromium = driver.chromium.launch(
             executable_path=found, args=["--no-sandbox", "--disable-background-networking"]

@@ -90,7 +90,8 @@ class Install extends Part {
 
   /** Who answers each capability; another choice makes another plan. */
   matches(plan) {
-    const rows = (plan.matches ?? []).filter((match) => match.alternatives?.length);
+    const seen = new Set();
+    const rows = (plan.matches ?? []).filter((match) => match.alternatives?.length && !seen.has(match.capability + match.release) && seen.add(match.capability + match.release));
     if (!rows.length) return null;
     return h(
       "fieldset",
@@ -118,31 +119,29 @@ class Install extends Part {
   }
 
   questions(plan) {
-    if (!plan.questions?.length) return null;
+    const groups = grouped(plan);
+    if (!groups.length) return null;
     return h(
       "fieldset",
       { class: "consent" },
       h("legend", {}, t("plan.asks")),
-      plan.questions.map((one, at) =>
+      groups.map((group) =>
         h(
           "label",
-          { key: at },
-          h("input", { type: "checkbox", checked: this.agreed.has(at), onchange: (event) => this.agree(at, event.target.checked) }),
-          h("span", {}, h("bdi", {}, shown(one.message, 500)), one.digest ? h("code", {}, shown(one.digest, 80)) : null),
+          { key: group.key },
+          h("input", { type: "checkbox", checked: group.numbers.every((at) => this.agreed.has(at)), onchange: (event) => this.agree(group.numbers, event.target.checked) }),
+          h("span", {}, h("bdi", {}, shown(group.text, 500)), group.names ? h("small", {}, h("bdi", {}, shown(group.names, 1000))) : null, group.digest ? h("code", {}, shown(group.digest, 80)) : null),
         ),
       ),
-      plan.questions.length > 1 ? h("button", { type: "button", class: "quiet", onclick: () => this.agreeAll(plan) }, t("plan.agree_all")) : null,
+      groups.length > 1 ? h("button", { type: "button", class: "quiet", onclick: () => this.agree(plan.questions.keys(), true) }, t("plan.agree_all")) : null,
     );
   }
 
-  agree(at, yes) {
-    if (yes) this.agreed.add(at);
-    else this.agreed.delete(at);
-    this.ask();
-  }
-
-  agreeAll(plan) {
-    plan.questions.forEach((one, at) => this.agreed.add(at));
+  agree(numbers, yes) {
+    for (const at of numbers) {
+      if (yes) this.agreed.add(at);
+      else this.agreed.delete(at);
+    }
     this.ask();
   }
 
@@ -187,6 +186,27 @@ class Install extends Part {
       ),
     ];
   }
+}
+
+/** Questions that people answer together: all items of one trust level; every other question by itself. */
+function grouped(plan) {
+  const trusts = new Map(plan.items.map((item) => [`${item.ref} ${item.principal}`, item.trust]));
+  const found = new Map();
+  (plan.questions ?? []).forEach((one, at) => {
+    const level = one.asked === "trust" ? trusts.get(one.release) : undefined;
+    const key = level ?? `${one.asked} ${at}`;
+    if (!found.has(key)) found.set(key, { key, level, numbers: [], texts: [], releases: [], digest: one.digest });
+    const group = found.get(key);
+    group.numbers.push(at);
+    group.texts.push(one.message);
+    group.releases.push(one.release);
+  });
+  return [...found.values()].map((group) => (group.numbers.length === 1 ? { ...group, text: group.texts[0] } : together(group)));
+}
+
+function together({ key, level, numbers, releases }) {
+  const principals = [...new Set(releases.map((one) => one.slice(one.indexOf(" ") + 1)))].join(", ");
+  return { key, numbers, text: t("plan.trust", { n: numbers.length, trust: t("trust." + level), principals }), names: releases.map((one) => one.split(" ")[0]).join(", ") };
 }
 
 const skillOf = (release) => release.split(" ")[0].replace(/^skill:/, "").replace(/@.*$/, "");
