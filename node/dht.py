@@ -80,6 +80,10 @@ class HomeDht:
         """The full node, while it runs in this process."""
         return self._full
 
+    def remark(self) -> OoderError | None:
+        """Why the full node works only half, while it does."""
+        return self._full.remark if self._full is not None else None
+
     @asynccontextmanager
     async def session(self, config: Config, *, serve: bool) -> AsyncIterator[LiveNode]:
         """Join for as long as the block lasts (see `sources.dht_kademlia.Dht`); a full node also needs its `keep_up`."""
@@ -114,10 +118,15 @@ class LiveNode:
         self._records: dict[str, bytes] = {}
         self._fixed: list[tuple[str, int]] = []
         self.joined = False
-        self.problem = ""
+        self.remark: OoderError | None = None
         self._unsaved: dict[tuple[bytes, tuple[bytes, str]], StoreChange] = {}
         self.report = PublishReport()
         self.published_at = 0.0
+
+    @property
+    def problem(self) -> str:
+        """The code of `remark`: of what works only half, "" when all is well."""
+        return self.remark.code if self.remark is not None else ""
 
     @property
     def machine(self) -> DhtNode:
@@ -137,9 +146,9 @@ class LiveNode:
         self._key = key
         self._state = state = await asyncio.to_thread(DhtState, self._home.path if self._keeps() else None)
         if state.damaged:
-            self._trouble("dht.state_damaged", OoderError("dht.state_damaged", path=str(self._home.path)))
+            self._trouble(OoderError("dht.state_damaged", path=str(self._home.path)))
         if state.unwritable:
-            self._trouble("dht.state_unwritable", OoderError("dht.state_unwritable", reason=state.unwritable))
+            self._trouble(OoderError("dht.state_unwritable", reason=state.unwritable))
         self._fixed = await self._resolve()
         kept = await asyncio.to_thread(state.contacts)
         known = self._known(kept)
@@ -184,7 +193,7 @@ class LiveNode:
                     fresh = loop.time()
                 await self._publish()
             except OoderError as error:
-                self._trouble(error.code, error)
+                self._trouble(error)
             await asyncio.sleep((self._home.pace or WATCH_EVERY) * self._random.uniform(0.9, 1.1))
             if self._state is not None:
                 await self._save(self.machine, self._state)
@@ -270,13 +279,15 @@ class LiveNode:
             try:
                 await asyncio.to_thread(self._state.save_published, raws)
             except OoderError as error:  # it is published all the same
-                self._trouble(error.code, error)
+                self._trouble(error)
         self._records, self.published_at = raws, wall
         if records:
             self.report = await self.do(publish(self.machine, records))
-            if self.report.failed and len(self.machine.table):
-                some = ", ".join(self.report.failed[:3])
-                self._trouble("dht.not_taken", OoderError("dht.not_taken", count=len(self.report.failed), some=some))
+            failed = self.report.failed if len(self.machine.table) else []
+            if failed:
+                self._trouble(OoderError("dht.not_taken", count=len(failed), some=", ".join(failed[:3])))
+            else:
+                self._mended("dht.not_taken")
 
     def _signed(self, offers: list[Pointer], wall: float) -> list[SignedPointer]:
         """Records for what is offered: the old one while it says the same and holds for long, tombstones for what is not."""
@@ -301,7 +312,7 @@ class LiveNode:
             try:
                 found.append(open_pointer(sign_pointer(self._key, pointer, seq=seq, issued=wall, life=life), wall))
             except OoderError as error:
-                self._trouble(error.code, error)
+                self._trouble(error)
         return found
 
     def _old(self, name: str, wall: float) -> SignedPointer | None:
@@ -319,11 +330,19 @@ class LiveNode:
         try:
             await asyncio.to_thread(state.save, contacts, list(self._unsaved.values()), self._clock.wall())
         except OoderError as error:
-            self._trouble(error.code, error)
+            self._trouble(error)
             if len(self._unsaved) <= 2 * self._config.records:
                 return  # written when there is room again
+        else:
+            if not state.unwritable:
+                self._mended("dht.state_unwritable", "dht.state_damaged")
         self._unsaved.clear()
 
-    def _trouble(self, code: str, error: OoderError) -> None:
-        self.problem = code
-        log.warning("%s", error)
+    def _trouble(self, error: OoderError) -> None:
+        if error.code != self.problem:
+            log.warning("%s", error)
+        self.remark = error
+
+    def _mended(self, *codes: str) -> None:
+        if self.problem in codes:
+            self.remark = None

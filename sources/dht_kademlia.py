@@ -123,6 +123,9 @@ class Dht(Protocol):
         """Join for as long as the block lasts. With `serve` as this home's node, which publishes what is shared; else as a client,
         or as the full node when it runs already."""
 
+    def remark(self) -> OoderError | None:
+        """Why the node of this home works only half, while it does."""
+
 
 class Ports(Protocol):
     """What this source needs of the node."""
@@ -164,6 +167,10 @@ class Provider:
             for question in read_question(query):
                 if seen < self._config.most:
                     await self._ask(session, question, tell, emit)
+
+    def remark(self) -> OoderError | None:
+        """Why this source works only half: a memory that cannot be written, records that nobody takes."""
+        return self._dht.remark()
 
     async def detail(self, ref: Ref, emit: Emit) -> int:
         """Everything anybody says about one name now; how many publishers there are."""

@@ -26,6 +26,7 @@ from protocol.refs import Kind
 
 _AGREE = 2  # holders that name the same records end a quick reading
 _HEDGED = 4  # questions in flight of a quick reading until it found a holder: two of four are there when 40 % are dead
+_WIDEST = 8  # questions in flight where many are silent: one more for each
 _PATIENCE = 3  # soft timeouts until a silent node, asked twice, is not waited for even where few answered
 _PULLED = 6  # records asked for in one question; those that do not fit into the answer are asked for again
 _WRITTEN_BACK = 4  # records that fit one datagram
@@ -109,6 +110,7 @@ class Search:
         self._refused: set[tuple[Contact, bytes]] = set()
         self._loads: Counter[Contact] = Counter()
         self._missed: list[Candidate] = []
+        self._silent = 0  # nodes that let a soft timeout pass
 
     def go(self) -> Later[KeyReading]:
         """Begin."""
@@ -140,16 +142,21 @@ class Search:
             self._end()
 
     def _settled(self) -> bool:
-        if not self._careful and self._sets:
+        lookup, wide = self.lookup, min(limits.DHT_ALPHA + self._silent, _WIDEST)
+        if self._careful or not self._values:
+            lookup.alpha = wide
+        elif self._sets:
             agreeing = max(self._sets.values())
-            self.lookup.alpha = max(1, _AGREE - agreeing)  # no more in flight than may still be needed
+            needed = max(1, _AGREE - agreeing)  # no more in flight than may still be needed
+            lookup.alpha = max(needed, _HEDGED) if self._silent else needed
             if agreeing >= _AGREE:
-                self.lookup.stop()
-        elif len(self.lookup.answered) >= _AGREE:
-            self.lookup.alpha = limits.DHT_ALPHA  # they know nothing: this may be a long way
-        return self.lookup.done
+                lookup.stop()
+        elif len(lookup.answered) >= _AGREE:
+            lookup.alpha = wide  # they know nothing: this may be a long way
+        return lookup.done
 
     def _slow(self, candidate: Candidate) -> None:
+        self._silent += 1
         self.lookup.slow(candidate)
         self._node.timers.at(self._node.now + _PATIENCE * self._node.soft, partial(self._gave_up, candidate))
         self._step()

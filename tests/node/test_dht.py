@@ -23,6 +23,7 @@ from node.dht_state import DhtState
 from node.io.clock import SystemClock
 from node.keys import read_key
 from node.paths import Paths
+from node.supervisor import Light, Supervisor
 from protocol.dht.messages import Place
 from protocol.dht.reading import get
 from protocol.dht.record import Pointer, name_key, sign_pointer
@@ -179,6 +180,34 @@ async def test_unreachable_nodes_are_named(tmp_path: Path, impatient: None) -> N
     assert caught.value.code == "dht.unreachable" and "127.0.0.1:9" in str(caught.value)
 
 
+def lit(town: Town, **more: Any) -> Supervisor:
+    """A supervisor over a source that finds something, and the DHT."""
+
+    class Near:
+        name, priority, kinds, pushes, delivers = "near", 1, frozenset(Kind), False, False
+
+        async def run(self, emit: Any) -> None:
+            return
+
+        async def search(self, query: Query, emit: Any) -> None:
+            emit(Reading("near", "o", "p", 1.0))
+
+    providers: Any = {"dht_kademlia": town.provider(**more), "near": Near()}
+    return Supervisor(providers, SystemClock(), lambda report: None, lambda state: None)
+
+
+async def test_with_nobody_to_join_through_its_light_says_so_and_the_neighbours_are_found(tmp_path: Path) -> None:
+    supervisor = lit(Town(tmp_path), bootstrap=())
+    await supervisor.search(Query(), ["dht_kademlia", "near"], lambda event: None)
+    lights = supervisor.states
+    assert lights["dht_kademlia"].light is Light.OFFLINE and lights["dht_kademlia"].code == "dht.no_bootstrap"
+    assert lights["near"].light is Light.ONLINE and lights["near"].places == 1
+    keeping = asyncio.create_task(supervisor.run())
+    await until(lambda: lights["dht_kademlia"].next_retry > 0)
+    keeping.cancel()
+    assert 1 <= lights["dht_kademlia"].next_retry - lights["dht_kademlia"].last_attempt <= 5
+
+
 async def test_a_taken_port_is_said(tmp_path: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
@@ -306,6 +335,7 @@ async def test_on_a_full_disk_it_says_so_goes_on_and_writes_when_there_is_room(
         assert len(await heard(place.provider(), "skill:*")) == 60  # it stores and answers all the same
         state._db.execute("PRAGMA max_page_count=100000")
         await until(lambda: not live._unsaved and len(state.records()) == live.machine.store.count)
+        await until(lambda: place.homes[1].remark() is None)
 
 
 async def test_a_full_disk_at_the_start_costs_only_the_memory(
