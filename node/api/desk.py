@@ -22,6 +22,7 @@ from protocol.errors import UnavailableError
 if TYPE_CHECKING:
     from node.api.metrics import Figures
     from node.skill_center.center import Center
+    from node.skill_center.shared import SharedShelves
 
 _T = TypeVar("_T")
 THREADS = 4
@@ -68,6 +69,15 @@ class Desk:
         from node.api.metrics import Figures
 
         return Figures()
+
+    @cached_property
+    def shelves(self) -> Center | SharedShelves:
+        """What the guide's interface shows: the SkillCenter this node is, else what it shares with everybody."""
+        if self.center is not None:
+            return self.center
+        from node.skill_center.shared import SharedShelves
+
+        return SharedShelves(self.service, self.offers, self.read)
 
     def count(self, name: str, status: int, seconds: float) -> None:
         """Take note of one answer, when somebody measures."""

@@ -26,32 +26,35 @@ class Lenient(BaseModel):
 
 
 def center_of(call: Call) -> Center:
+    """The SkillCenter this node is. Raises NotFoundError `center.not_here`."""
     if call.desk.center is None:
         raise NotFoundError("center.not_here")
     return call.desk.center
 
 
 def json_answer(body: object, headers: Mapping[str, str] | None = None, status: int = 200) -> web.Response:
+    """A value as JSON."""
     data = body.encode() if isinstance(body, str) else encode(body)
     return web.Response(body=data, status=status, headers={"Content-Type": JSON, **(headers or {})})
 
 
-async def tagged(call: Call, state: str, what: object, make: Callable[[], tuple[str, dict[str, str]]]) -> web.Response:
-    """A body that depends on `state` and `what` only: not made for who has it, and made once for who has not."""
-    center = center_of(call)
-    tag = f'"{state}-{hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()}"'
+async def tagged(call: Call, what: object, make: Callable[[], tuple[str, dict[str, str]]]) -> web.Response:
+    """A body that depends on `what` and on what is shown: not made for who has it, and made once for who has not."""
+    shelves = call.desk.shelves
+    tag = f'"{await shelves.state()}-{hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()}"'
     known = {one.strip() for one in call.request.headers.get("If-None-Match", "").split(",")}
     if tag in known:
         return web.Response(status=304, headers={"ETag": tag})
-    held = center.answers.get(tag)
+    held = shelves.answers.get(tag)
     if held is None:
-        text, headers = await center.read(make)
+        text, headers = await shelves.read(make)
         held = text.encode(), {"Content-Type": JSON, "Cache-Control": "no-cache", "ETag": tag, **headers}
-        center.answers.put(tag, *held)
+        shelves.answers.put(tag, *held)
     return web.Response(body=held[0], headers=held[1])
 
 
 def kind_of(text: str) -> Kind:
+    """The kind a word stands for. Raises UsageError `api.bad_request`."""
     kind = KIND_OF_PREFIX.get(text)
     if kind is None:
         raise UsageError("api.bad_request", name="kind", reason="scene, cap, skill or agent")
@@ -69,6 +72,7 @@ OBJECT: dict[str, Any] = {"answer": dict[str, Any]}
 def center_route(
     method: str, path: str, name: str, summary: str, handler: Any, params: type[BaseModel], **more: Any
 ) -> Route:
+    """A route of the SkillCenter's interface."""
     defaults: dict[str, Any] = {"answer": ROWS, "errors": GONE}
     return Route(
         method=method,

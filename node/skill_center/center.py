@@ -127,7 +127,7 @@ class Center:
         public = self.key.public
         return {"head": self.store.head(), "agent_id": public.agent_id, "key": public.fingerprint}
 
-    def state(self) -> str:
+    async def state(self) -> str:
         """Another text whenever something else is shown."""
         return str(self.shelf.n)
 

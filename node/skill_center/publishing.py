@@ -72,7 +72,7 @@ def prepared(source: Path, ref: Ref | None = None) -> Iterator[Prepared]:
         root = stage.path(done.digest)
         item = _chosen(items_in(root, source.name if source.is_dir() else ""), source, ref)
         package = Path(scratch) / "package.skill"
-        pack_tree(root, done.files, package)
+        pack_tree(((file, root / file.path) for file in done.files), package)
         with package.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
         text = item_text(item)

@@ -161,7 +161,7 @@ class Shelf:
         db.execute("DELETE FROM facets WHERE row = ?", (number,))
         if listed:
             db.executemany(
-                "INSERT OR IGNORE INTO facets VALUES (?, ?, ?)", [(one, key, number) for one in _facets(item)]
+                "INSERT OR IGNORE INTO facets VALUES (?, ?, ?)", [(one, key, number) for one in facets_of(item)]
             )
 
     def _said(self, main: _Main, now: float) -> Reading:
@@ -317,7 +317,8 @@ def _named(path: Path) -> Iterator[None]:
         raise StorageError("center.database", place=str(path), reason=str(error)[:200]) from error
 
 
-def _facets(item: Item) -> set[str]:
+def facets_of(item: Item) -> set[str]:
+    """By what a list can be narrowed."""
     category, _, sub = plain(item.category, limits.NAME_CHARS).partition("/")
     found = {f"provides:{fold(one.id)}" for one in item.provides}
     found |= {f"scene:{fold(one.id)}" for one in item.requires if one.kind is Kind.SCENE}

@@ -15,7 +15,6 @@ from node.skill_center.answering import (
     GONE,
     OBJECT,
     Lenient,
-    center_of,
     center_route,
     json_answer,
     kind_of,
@@ -97,13 +96,13 @@ def _pages(path: str, wanted: Wanted, total: int, more: bool) -> dict[str, str]:
 
 
 async def _listed(call: Call, wanted: Wanted) -> web.Response:
-    center = center_of(call)
+    center = call.desk.shelves
 
     def make() -> tuple[str, dict[str, str]]:
         shown = center.rows(wanted)
         return shown.body, _pages(call.request.path, wanted, shown.total, shown.more)
 
-    return await tagged(call, center.state(), wanted, make)
+    return await tagged(call, wanted, make)
 
 
 def _wanted(kind: Kind, asked: Lists, *more: str) -> Wanted:
@@ -124,7 +123,7 @@ def _lists(kind: Kind) -> Callable[[Call], Awaitable[web.Response]]:
 def _shows(kind: Kind) -> Callable[[Call], Awaitable[web.Response]]:
     async def show_row(call: Call) -> web.Response:
         """One row."""
-        center, id_ = center_of(call), check_id(call.params.id)
+        center, id_ = call.desk.shelves, check_id(call.params.id)
 
         def make() -> tuple[str, dict[str, str]]:
             row = center.row(kind, id_)
@@ -132,7 +131,7 @@ def _shows(kind: Kind) -> Callable[[Call], Awaitable[web.Response]]:
                 raise NotFoundError("center.unknown", ref=f"{kind.prefix}:{id_}")
             return row, {}
 
-        return await tagged(call, center.state(), (kind, id_), make)
+        return await tagged(call, (kind, id_), make)
 
     return show_row
 
@@ -163,7 +162,7 @@ async def search_tags(call: Call) -> web.Response:
 
 async def versions(call: Call) -> web.Response:
     """Versions of a skill, newest first, as a bare array of texts."""
-    center, id_ = center_of(call), check_id(call.params.id)
+    center, id_ = call.desk.shelves, check_id(call.params.id)
 
     def make() -> tuple[str, dict[str, str]]:
         found = center.versions(Kind.SKILL, id_)
@@ -171,18 +170,18 @@ async def versions(call: Call) -> web.Response:
             raise NotFoundError("center.unknown", ref=f"skill:{id_}")
         return encode(found).decode(), {}
 
-    return await tagged(call, center.state(), ("versions", id_), make)
+    return await tagged(call, ("versions", id_), make)
 
 
 async def categories(call: Call) -> web.Response:
     """Categories of skills."""
-    center = center_of(call)
-    return await tagged(call, center.state(), "categories", lambda: (encode(center.categories()).decode(), {}))
+    center = call.desk.shelves
+    return await tagged(call, "categories", lambda: (encode(center.categories()).decode(), {}))
 
 
 async def download(call: Call) -> web.StreamResponse:
     """A package file; ranges work."""
-    center, asked = center_of(call), call.params
+    center, asked = call.desk.shelves, call.params
     kind = kind_of(asked.kind)
     path = await center.read(lambda: center.package(kind, check_id(asked.id), asked.version))
     name = f"{asked.id}-{asked.version}.skill"
@@ -199,19 +198,16 @@ async def download(call: Call) -> web.StreamResponse:
 
 async def health(call: Call) -> web.Response:
     """Well."""
-    center_of(call)
     return json_answer({"status": "UP", "success": True})
 
 
 async def not_so(call: Call) -> web.Response:
     """Unsigned registration is not taken."""
-    center_of(call)
     raise PolicyError("center.unsigned")
 
 
 async def not_a_meeting(call: Call) -> web.Response:
     """Scenes are joined at the node that runs them."""
-    center_of(call)
     return json_answer({"success": False, "sceneGroupId": "", "error": "scenes are joined at the node that runs them"})
 
 

@@ -65,7 +65,7 @@ async def changes(call: Call) -> web.Response:
         }
         return encode(body).decode(), {}
 
-    return await tagged(call, center.state(), ("changes", asked), make)
+    return await tagged(call, ("changes", asked), make)
 
 
 async def proofs(call: Call) -> web.Response:
@@ -78,7 +78,7 @@ async def proofs(call: Call) -> web.Response:
             raise NotFoundError("center.unknown", ref=f"{kind.prefix}:{id_}")
         return encode([_change(one) for one in found]).decode(), {}
 
-    return await tagged(call, center.state(), ("proofs", kind, id_), make)
+    return await tagged(call, ("proofs", kind, id_), make)
 
 
 def _change(kept: Any) -> dict[str, Any]:
