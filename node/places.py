@@ -13,6 +13,7 @@ from node.paths import Paths
 from protocol.errors import NotFoundError, UsageError
 
 _FORGE = re.compile(r"(github|gitee):([\w.-]+(?:/[\w.-]+)?)", re.ASCII)
+_REGISTRY = re.compile(r"skill_center:(https?://\S+)|(https?://\S+)/api/v1/?", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 
 
@@ -27,11 +28,14 @@ class Place:
     @property
     def value(self) -> Any:
         """As it stands in the settings."""
-        return {"url": self.text} if self.source == "git_repository" else self.text
+        return {"url": self.text} if self.source in ("git_repository", "skill_center") else self.text
 
 
 def read_place(text: str, base: Path) -> Place:
-    """Tell a folder from a repository and from `github:owner` or `github:owner/name`. Raises UsageError `source.bad_place`."""
+    """Tell a folder from a repository, from `github:owner` or `github:owner/name`, and from a registry: `skill_center:URL`, or an
+    address that ends in /api/v1. Raises UsageError `source.bad_place`."""
+    if registry := _REGISTRY.fullmatch(text):
+        return Place("skill_center", "registries", registry[1] or registry[2])
     if forge := _FORGE.fullmatch(text):
         return Place(forge[1], "repositories" if "/" in forge[2] else "owners", forge[2])
     if _URL.match(text):

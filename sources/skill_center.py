@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import ClassVar, Protocol, Self
+from typing import Annotated, ClassVar, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from protocol import limits
 from protocol.errors import DataError, OoderError, StorageError
@@ -31,11 +31,13 @@ from sources.center_registry import ROOT, SOURCE, Registry, bounds_of
 from sources.center_rows import RowsLook
 from sources.ports import Context, Http, Memory, RevocationLists
 
+KeyName = Annotated[str, StringConstraints(pattern=r"^(env|file):.", max_length=1_024)]
+
 
 class RegistryConfig(BaseModel):
     """One registry."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: str = Field(description="address, the part before /api/v1")
     name: str = Field(default="", max_length=limits.NAME_CHARS, description="what people read")
@@ -47,7 +49,7 @@ class RegistryConfig(BaseModel):
     namespaces: tuple[str, ...] = Field(
         default=(), max_length=256, description="namespaces that no other registry speaks for"
     )
-    keys: tuple[str, ...] = Field(
+    keys: tuple[KeyName, ...] = Field(
         default=(), max_length=limits.HTTP_KEYS, description="keys to sign in with: env:NAME or file:PATH (mode 0600)"
     )
     mirrors: tuple[str, ...] = Field(
@@ -58,7 +60,7 @@ class RegistryConfig(BaseModel):
 class Config(BaseModel):
     """Section `sources.skill_center` of the configuration."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     registries: tuple[RegistryConfig, ...] = Field(
         default=(), max_length=limits.REGISTRIES, description="registries to look into"

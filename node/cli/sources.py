@@ -69,7 +69,7 @@ def list_sources(session: Session) -> None:
 @common_options
 @click.pass_obj
 def add_source(session: Session, place: str) -> None:
-    """Remember PLACE: a folder, the URL of a git repository, github:OWNER, gitee:OWNER/NAME."""
+    """Remember PLACE: a folder, the URL of a git repository, github:OWNER, gitee:OWNER/NAME, skill_center:URL."""
     found = places.read_place(place, Path.cwd())
     places.add_place(session.paths, found, session.config)
     _said(session, "sources.added", place=found.text, source=found.source)

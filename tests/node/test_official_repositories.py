@@ -25,3 +25,16 @@ def test_a_bare_repository_keeps_its_chinese_name(tmp_path: Path) -> None:
     path = tmp_path / "仓库.git"
     subprocess.run(["git", "init", "-q", "--bare", str(path)], check=True)
     assert read_place(str(path), tmp_path).text == f"file://{path}"
+
+
+def test_registries_are_told_from_repositories(tmp_path: Path) -> None:
+    for text in ("skill_center:https://r.example", "https://r.example/api/v1", "https://r.example/api/v1/"):
+        place = read_place(text, tmp_path)
+        assert (place.source, place.value) == ("skill_center", {"url": "https://r.example"})
+    assert read_place("https://h.example/o/r", tmp_path).source == "git_repository"
+
+
+def test_an_official_registry_is_in_the_policy() -> None:
+    entries = [{"url": "https://r.example/api/v1", "official": True}, {"url": "https://s.example"}]
+    settings = Settings.model_validate({"sources": {"skill_center": {"registries": entries}}})
+    assert policy_of(settings, TrustDecisions()).official == {"registry:r.example/*"}

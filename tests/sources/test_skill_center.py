@@ -158,6 +158,9 @@ async def test_an_expired_head_is_a_freeze(node: Node, registry: SignedRegistry)
     registry.seq += 1
     assert await node.look(registry.config()) == "record.expired"
     assert len(node.heard.surveys) == surveys  # nothing was made fresh
+    registry.now += 8 * 86_400 + 3_600  # a clock that goes an hour ahead
+    registry.seq += 1
+    assert await node.look(registry.config()) == "record.from_the_future"
     assert list(node.refs()) == ["skill:a@1.0"]
 
 
@@ -459,8 +462,10 @@ def test_settings_that_do_not_hold() -> None:
         {"url": "https://u:p@x"},
         {"url": "https://x", "key": "nonsense"},
         {"url": "https://x/?q"},
+        {"url": "https://x", "keys": ["a-secret-canary"]},
     ):
-        with pytest.raises(ValueError, match="1 validation error"):
+        with pytest.raises(ValueError, match="1 validation error") as caught:
             skill_center.Config.model_validate({"registries": [entry]})
+        assert "canary" not in str(caught.value)
     with pytest.raises(ValueError, match="twice"):
         skill_center.Config.model_validate({"registries": [{"url": "https://x"}, {"url": "https://x/api/v1/"}]})

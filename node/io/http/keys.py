@@ -63,7 +63,7 @@ class KeyRing:
         elif kind == "file" and rest:
             value = _read_private(Path(rest).expanduser(), name)
         else:
-            raise UsageError("http.bad_key", key=kind[:20], reason="neither env: nor file:")
+            raise UsageError("http.bad_key", key="(not shown)", reason="neither env: nor file:")
         if not (value.isascii() and value.isprintable()):
             raise UsageError("http.bad_key", key=name, reason="not one line of plain characters")
         return value
