@@ -11,6 +11,8 @@ from node.cli.screen import show
 from node.cli.session import Session
 from node.install.standing import standing_of
 from node.install.store import Store
+from node.io.clock import SystemClock
+from protocol.errors import StorageError
 from protocol.install.codec import item_row
 from protocol.refs import Kind
 
@@ -27,12 +29,16 @@ def show_installed(session: Session, kinds: frozenset[Kind] = frozenset()) -> No
     """Everything of the current generation, or only some `kinds` of it."""
     current = Store(session.paths.home).current()
     items = [item for item in current.items if not kinds or item.kind in kinds]
-    said = standing_of(session.service, items)
+    try:
+        said = standing_of(session.service, items)
+    except StorageError as error:  # a home that cannot be written can be looked at, without what the index knows
+        session.screen.talk(show(error.text(session.speaker.language), 500))
+        said = {}
     if session.screen.as_json:
         rows_body = [{**item_row(item), "status": said.get(item.release, "active")} for item in items]
         session.screen.answer({"generation": current.number, "items": rows_body})
         return
-    say, now = session.say, session.service.now()
+    say, now = session.say, SystemClock().wall()
     rows = []
     for item in items:
         asked = "*" if item.requested else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from node.install.verify import Verification
 from node.keys import node_key
 from node.service import Service
 from protocol import limits
-from protocol.errors import NotFoundError, OoderError, PolicyError
+from protocol.errors import NotFoundError, OoderError, PolicyError, StorageError
 from protocol.install.model import Generation, Installed
 from protocol.install.planned import InstallPlan, Question
 from protocol.install.revoked import revoked_among
@@ -234,9 +235,10 @@ class Engine:
 
     # --- Log -------------------------------------------------------------------------------------------------------
     def log(self, kind: str, ref: str, **data: str | int) -> None:
-        """One row of the event log."""
+        """One row of the event log. A disk that does not take it costs the row, never what it tells of."""
         notes = [Logged(kind, ref, write_json(data))]
-        self.service.index.apply([], self.service.rules, self.service.now(), notes)
+        with suppress(StorageError):
+            self.service.index.apply([], self.service.rules, self.service.now(), notes)
 
     def _logged(self, tell: Tell) -> Tell:
         def both(event: StepEvent) -> None:

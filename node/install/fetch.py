@@ -81,6 +81,10 @@ class Fetcher:
             except OoderError as error:
                 tried.append((location, error))
                 continue
+            except OSError as error:  # of a connection or a disk, that the deliverer did not expect
+                reason = error.strerror or type(error).__name__
+                tried.append((location, UnavailableError("install.place_failed", url=location.url, reason=reason)))
+                continue
             if item.digest and done.digest != item.digest:
                 wrong = IntegrityError("install.wrong_digest", ref=str(item.ref), wanted=item.digest, found=done.digest)
                 tried.append((location, wrong))

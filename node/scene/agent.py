@@ -123,6 +123,13 @@ class SceneAgent:
         NotFoundError `scene.no_route`; ConflictError `scene.not_active`, `scene.busy`; UnavailableError `scene.timeout`,
         `scene.all_failed`, ...
         """
+        try:
+            return await self._call(capability, request, seconds)
+        except OoderError as error:
+            error.params.setdefault("scene", self._name)  # what a program did is told where to look for it
+            raise
+
+    async def _call(self, capability: str, request: Json, seconds: float) -> CallAnswer:
         self._check_active()
         route = self._route(capability)
         loop = asyncio.get_running_loop()

@@ -23,7 +23,7 @@ from node.scene.connectors.base import Runner, Told, told_nobody
 from node.scene.members import Machine, find_scene, remove_dead_views
 from node.scene.probation import Probation, TakenBack
 from node.scene.views import make_private
-from protocol.errors import ConflictError, NotFoundError, OoderError
+from protocol.errors import ConflictError, NotFoundError, OoderError, UnavailableError
 from protocol.install.model import EMPTY, Generation, Installed, Route
 from protocol.items import Json
 from protocol.refs import Ref
@@ -221,8 +221,14 @@ async def call_skill_once(
 async def _call_of(agent: SceneAgent, capability: str, request: Json, seconds: float) -> CallAnswer:
     async with single_errors() as tasks:
         try:
-            await agent.activate(tasks, only=capability)
-            return await agent.call(capability, request, seconds)
+            begun = asyncio.get_running_loop().time()
+            try:
+                async with asyncio.timeout(seconds or None):
+                    await agent.activate(tasks, only=capability)
+            except TimeoutError:
+                raise UnavailableError("scene.timeout", skill=str(agent.scene.ref), seconds=seconds) from None
+            left = seconds and max(0.1, begun + seconds - asyncio.get_running_loop().time())
+            return await agent.call(capability, request, left)
         finally:
             await agent.stop()
 

@@ -34,6 +34,7 @@ _PIPELINE = {
         "Plug the disk in or mount it, or scan again: ooder scan",
         "请接入或挂载该磁盘，或重新扫描：ooder scan",
     ),
+    "install.place_failed": Message("{url} did not deliver: {reason}", "{url} 未能提供内容：{reason}"),
     "install.not_agreed": Message(
         "{count} things were not agreed to: {causes}",
         "有 {count} 项未获同意：{causes}",

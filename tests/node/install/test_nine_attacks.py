@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,18 +23,20 @@ from node.install.universe import candidates_of
 from node.install.unpack import PackedFile, Unpacked
 from node.paths import Paths
 from protocol.errors import OoderError
-from protocol.install.model import Generation, Origin
+from protocol.install.model import Generation, Installed, Origin
 from protocol.install.plan import PlanPolicy, make_plan
 from protocol.install.planned import Asked, InstallPlan
 from protocol.install.questions import Choices, ResolveRules
+from protocol.install.revoked import revoked_among
 from protocol.install.universe import Candidate, Location, MemoryUniverse
 from protocol.items import Channel, Evidence, Sighting
 from protocol.manifests import read_manifest
 from protocol.query import Trust
 from protocol.refs import parse_ref
-from protocol.trust import TrustPolicy, admit
+from protocol.trust import EXPIRED_RECORD_SECONDS, TrustPolicy, admit
 
 GOOD, EVIL = "github.com/good", "github.com/evil"
+KEY = "A" * 52
 
 
 def manifest(name: str, version: str, more: str = "") -> bytes:
@@ -151,12 +154,17 @@ async def test_fast_forward(world: World) -> None:
 
 
 async def test_freeze(world: World) -> None:
-    """A mirror goes on offering what its publisher took back."""
+    """A mirror goes on offering what its publisher took back, or what was said too long ago to be believed."""
     world.offer("pdf", "1.0", blocked="revoked")
-    with pytest.raises(OoderError) as caught:
-        world.plan("skill:pdf")
-    assert caught.value.code.startswith("plan.")
+    await world.refused("skill:pdf", "plan.blocked")
     assert world.asked == []
+    said, trusting = signed("csv", expires_at=1_000.0)
+    late = 1_000.0 + EXPIRED_RECORD_SECONDS
+    world.candidates = list(candidates_of([admit(said, trusting, 999.0)], trusting))
+    assert {one.trust for one in world.plan("skill:csv").items} == {Trust.PERSONAL}
+    world.candidates = list(candidates_of([admit(said, trusting, late)], trusting))
+    plan = world.plan("skill:csv")
+    assert {one.asked for one in plan.questions} == {Asked.EXPLICIT_DIGEST}
 
 
 async def test_mix_and_match(world: World) -> None:
@@ -193,26 +201,34 @@ async def test_rollback(world: World) -> None:
     assert caught.value.code == "install.not_agreed"
 
 
-def test_key_compromise() -> None:
-    """What a revoked key ever said is not installable, also where it was believed before."""
-    item = read_manifest("skill.yaml", manifest("pdf", "1.0")).items[0]
-    key = "A" * 52
+def signed(name: str, *, expires_at: float = 0.0) -> tuple[Sighting, TrustPolicy]:
+    """A record of a key that is known, and the policy that knows it."""
+    item = read_manifest("skill.yaml", manifest(name, "1.0")).items[0]
     said = Sighting(
         item,
         "dht_kademlia",
         "o",
         "",
         "mem:x",
-        f"key:{key}",
-        Evidence(Channel.SIGNED, key=key),
+        f"key:{KEY}",
+        Evidence(Channel.SIGNED, key=KEY),
         1.0,
         digest="sha256:" + "0" * 64,
+        expires_at=expires_at,
     )
-    trusting = TrustPolicy(known_keys=frozenset({key}))
-    assert candidates_of([admit(said, trusting, 2.0)], trusting)[0].blocked == ""
-    revoking = TrustPolicy(known_keys=frozenset({key}), revoked_keys=frozenset({key}))
-    found = candidates_of([admit(said, revoking, 2.0)], revoking)
-    assert all(one.blocked == "revoked" for one in found)
+    return said, TrustPolicy(known_keys=frozenset({KEY}))
+
+
+async def test_key_compromise(world: World) -> None:
+    """What a revoked key ever said is not installable, also where it was believed before; what is installed of it is found."""
+    said, trusting = signed("pdf")
+    world.candidates = list(candidates_of([admit(said, trusting, 2.0)], trusting))
+    assert world.plan("skill:pdf").changes
+    revoking = replace(trusting, revoked_keys=frozenset({KEY}))
+    world.candidates = list(candidates_of([admit(said, revoking, 2.0)], revoking))
+    await world.refused("skill:pdf", "plan.blocked")
+    there = Installed(said.item.kind, "pdf", "1.0", said.principal, said.digest)
+    assert revoked_among([there], MemoryUniverse(world.candidates)) == (there,)
 
 
 async def test_wrong_software(world: World) -> None:
