@@ -145,7 +145,9 @@ async def _send_to(
         return []
     sent = 0
     for batch in _batches(items, numbers):
-        token = node.token_for(whom)
+        token = await _token(node, whom)
+        if not token:
+            return numbers[sent:]
         answer: Later[Answer | None] = Later()
         report.datagrams += 1
         node.ask(whom, Put(node.seal.public, token, tuple(items[number] for number in batch)), answer.set)
@@ -156,6 +158,15 @@ async def _send_to(
         for number, status in zip(batch, stored.statuses, strict=True):
             report.statuses[number].append(status)
     return []
+
+
+async def _token(node: DhtNode, whom: Contact) -> bytes:
+    """The token of a node; asked for when it is too old, or was forgotten because the node fell silent. Empty when it is silent."""
+    if not node.token_for(whom):
+        answer: Later[Answer | None] = Later()
+        node.ask(whom, node.find(whom, node.own.id.to_bytes(20, "big"), 0), answer.set)
+        await answer
+    return node.token_for(whom)
 
 
 def _keep(node: DhtNode, key: bytes, raw: bytes) -> int:

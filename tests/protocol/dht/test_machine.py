@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 
 from protocol import limits
 from protocol.dht.contacts import Networks, contact
-from protocol.dht.messages import FULL, OLDER, STORED, Place
+from protocol.dht.messages import FULL, OLDER, STORED, Found, Place
 from protocol.dht.reading import find_nodes, get, listing
 from protocol.dht.record import index_key, name_key
 from protocol.dht.store import Store
 from protocol.dht.table import Table
-from protocol.dht.writing import join, publish, put_many
+from protocol.dht.tasks import pool, start
+from protocol.dht.writing import PublishReport, index, join, publish, put_many
 from protocol.refs import Kind, parse_ref
 from tests.fakes.dht_swarm import Swarm
 
@@ -136,6 +138,66 @@ def test_a_popular_word_spreads_down_the_index_and_is_listed_whole() -> None:
         assert all(len(node.store.get(held.key)) <= limits.DHT_KEY_RECORDS for held in node.store)
     root = index_key(Kind.SKILL, "popular", "")
     assert any(node.store.is_full(root, swarm.wall) for node in swarm.nodes)
+
+
+def test_a_listing_is_spread_over_many_nodes_and_keeps_few_questions_under_way() -> None:
+    swarm = swarm_of(40)
+    records = [swarm.record(swarm.nodes[0], f"skill:popular-{n}") for n in range(300)]
+    swarm.run(index(swarm.nodes[0], records, PublishReport(), only="*"))
+    reader = swarm.nodes[11]
+    before = {id(node): node.counts["answered"] for node in swarm.nodes}
+    most = 0
+
+    def look(found: object) -> None:
+        nonlocal most
+        most = max(most, len(reader._pending))
+
+    found = swarm.run(listing(reader, Kind.SKILL, "*", tell=look))
+    assert len(found.records) == 300 and found.complete and most <= 100
+    served = [node.counts["answered"] - before[id(node)] for node in swarm.nodes]
+    assert max(served) <= 3 * sum(served) / 40
+
+
+def test_what_one_holder_names_and_does_not_give_is_asked_of_others() -> None:
+    swarm = swarm_of(30)
+    records = [swarm.record(swarm.nodes[0], f"skill:popular-{n}") for n in range(40)]
+    swarm.run(index(swarm.nodes[0], records, PublishReport(), only="*"))
+    for node in swarm.nodes[2::3]:
+        node._server._pull = lambda question, room: Found()  # type: ignore[method-assign]
+    for reader in (swarm.nodes[0], swarm.nodes[1], swarm.nodes[10]):
+        assert len(swarm.run(listing(reader, Kind.SKILL, "*")).records) == 40
+
+
+def test_a_node_that_is_deaf_for_a_moment_gets_its_records_all_the_same() -> None:
+    swarm = swarm_of(25)
+    owner, deaf = swarm.nodes[0], swarm.nodes[7]
+    records = [swarm.record(owner, f"skill:swept-{n}") for n in range(60)]
+    items = [(name_key(record.pointer.ref), Place(), record.raw) for record in records]
+    hears, heard = deaf.receive, [0]
+
+    def receive(data: bytes, *where: Any) -> None:
+        heard[0] += b"o1_put" in data
+        if b"o1_put" not in data or heard[0] > 2:  # the first put, and its repetition
+            hears(data, *where)
+
+    deaf.receive = receive  # type: ignore[method-assign]
+    swarm.run(put_many(owner, items))
+    assert heard[0] > 2
+    for key, _, _ in items:
+        near = sorted(swarm.nodes, key=lambda node: node.own.id ^ int.from_bytes(key, "big"))[: limits.DHT_K]
+        assert deaf not in near or deaf.store.get(key)
+
+
+def test_a_pool_works_on_what_work_makes_and_does_not_nest() -> None:
+    waiting, done = list(range(3_000)), []
+
+    async def work(number: int) -> None:
+        done.append(number)
+        if number < 10:
+            waiting.append(10_000 + number)
+
+    ended = start(pool(lambda: waiting.pop() if waiting else None, work, 4))
+    assert ended.done and len(done) == 3_010 and not waiting
 
 
 def test_a_sweep_needs_few_messages_and_reaches_the_true_nearest() -> None:
