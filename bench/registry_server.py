@@ -116,7 +116,7 @@ def _serve(home: str, pipe: Any) -> None:
 
     async def main() -> None:
         paths = Paths(Path(home))
-        flags = {
+        flags: dict[tuple[str, ...], Any] = {
             ("api", "port"): 0,
             ("peer", "port"): 0,
             ("peer", "host"): "127.0.0.1",

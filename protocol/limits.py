@@ -158,6 +158,7 @@ CENTER_ITEM_BYTES: Final = 256 * KIB  # JSON text of one item; manifests are bou
 CENTER_PAGE: Final = 50  # rows of a list that names no number
 CENTER_CHANGES: Final = 500  # releases of one answer for who mirrors
 CENTER_ANSWER_BYTES: Final = 32 * MIB  # answers held, all together
+CENTER_STREAMS: Final = 400  # listeners at once; who gets no place asks from time to time
 CENTER_EVENTS_HELD: Final = 2_000  # events ready to be sent again without asking the database
 CENTER_UPLOADS: Final = 8  # packages taken in at once
 CENTER_UPLOAD_RATE: Final = 200 * KIB  # bytes per second below which a publisher is too slow

@@ -4,6 +4,7 @@
     tables      the tables, and reading and writing their rows
     store       the truth: releases with their proofs, owners, orders, revocations, events, the signed head
     packages    package files
+    standing    what a release counts as now
     shelf       what is shown, made from the store and rebuilt at will: lists, categories, full-text search
     intake      the way of a release from a request into the store
     mirroring   what other registries publish, taken in selectively

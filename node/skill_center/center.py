@@ -25,15 +25,14 @@ from node.skill_center.database import Database
 from node.skill_center.feed import Feed
 from node.skill_center.intake import Intake, Publishers
 from node.skill_center.packages import Packages
-from node.skill_center.shelf import Shelf, Shown, Wanted, main_version
+from node.skill_center.shelf import Shelf, Shown, Wanted
 from node.skill_center.sqlite import SqliteDatabase
+from node.skill_center.standing import GONE, judged, main_version
 from node.skill_center.store import Store
 from protocol import limits
 from protocol.errors import NotFoundError, OoderError, PolicyError, StorageError, UsageError
 from protocol.identity import SigningKey, parse_fingerprint
-from protocol.items import Status
 from protocol.refs import Kind, Ref
-from protocol.skill_center.release import open_release
 from protocol.versions import compare_key
 
 log = logging.getLogger("ooder.center")
@@ -111,7 +110,7 @@ class Center:
     def _catch_up(self) -> None:
         while changed := self.store.changes(self.shelf.n, limits.CENTER_CHANGES):
             names = dict.fromkeys((one.ref.kind, one.ref.id) for one in changed)
-            self.shelf.show([self.store.versions(*name) for name in names], changed[-1].n)
+            self.shelf.show([self.store.versions(*name) for name in names], changed[-1].n, self.store.revoked())
         self._count_downloads()
 
     def _count_downloads(self) -> None:
@@ -145,25 +144,22 @@ class Center:
 
     def versions(self, kind: Kind, id_: str) -> list[str]:
         """Versions that can be had, newest first."""
-        now = self.now()
+        now, revoked = self.now(), self.store.revoked()
         found = self.store.versions(kind, id_)
-        gone = (Status.WITHDRAWN, Status.REVOKED)
-        had = [one.ref.version for one in found if open_release(one.record, now).release.status not in gone]
+        had = [one.ref.version for one in found if judged(one, revoked, now).release.status not in GONE]
         return sorted(had, key=compare_key, reverse=True)
 
     def package(self, kind: Kind, id_: str, version: str) -> Path:
         """The package of a version, or of the `latest`. Raises NotFoundError `center.unknown`, PolicyError
         `center.withdrawn`."""
         ref = Ref(kind, id_, "" if version == "latest" else version)
-        if ref.version:
-            kept = self.store.release(ref)
-        else:
-            best = main_version(self.store.versions(kind, id_), self.now())
-            kept = best[0] if best else None
-        if kept is None:
+        asked = self.store.release(ref) if ref.version else None
+        found = ([asked] if asked else []) if ref.version else self.store.versions(kind, id_)
+        best = main_version(found, self.store.revoked(), self.now())
+        if best is None:
             raise NotFoundError("center.unknown", ref=str(ref))
-        release = open_release(kept.record, self.now()).release
-        if release.status in (Status.WITHDRAWN, Status.REVOKED):
+        kept, release = best[0], best[1].release
+        if release.status in GONE:
             raise PolicyError("center.withdrawn", ref=str(kept.ref), status=release.status.value, reason=release.reason)
         path = self.packages.path(release.package)
         with self._counting:
@@ -192,12 +188,13 @@ async def open_center(
 
     def publishers() -> Publishers:
         said = settings()
-        owners = {name.lower(): parse_fingerprint(key) for name, key in said.namespaces.items()}
-        return Publishers(known() | frozenset(map(parse_fingerprint, said.publishers)), said.anyone, owners)
+        owners = {name.lower(): parse_fingerprint(owner) for name, owner in said.namespaces.items()}
+        listed = {key.public.fingerprint, *map(parse_fingerprint, said.publishers)}
+        return Publishers(known() | listed, said.anyone, owners)
 
-    publishers()  # a wrong fingerprint is told now, not to who publishes
     folder = paths.home / "skill-center"
     key = await asyncio.to_thread(registry_key, paths, settings().key)
+    publishers()  # a wrong fingerprint is told now, not to who publishes
     db = open_database(folder, settings().database)
     try:
         center = await asyncio.to_thread(Center, folder, db, key, publishers, rules, now)

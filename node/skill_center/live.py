@@ -56,7 +56,7 @@ class Listener:
 @contextmanager
 def listening(feed: Feed, since: int | None) -> Iterator[Listener]:
     """A place among the listeners. Raises UnavailableError `api.busy`."""
-    if len(feed.bells) >= limits.API_STREAMS:
+    if len(feed.bells) >= limits.CENTER_STREAMS:
         raise UnavailableError("api.busy", what="event streams", retry_after=5)
     listener = Listener(feed, Subscription((), since))
     feed.bells.add(listener.bell)

@@ -165,7 +165,7 @@ class Mirror:
         store = self._center.store
 
         def work() -> None:
-            ours = store.mirrored(head.agent_id, [one.what for one in entries]) - store.revoked()
+            ours = store.mirrored(head.agent_id, [one.what for one in entries]) - store.revoked().keys()
             for one in entries:
                 if one.what in ours:
                     store.revoke(one.what, one.reason)

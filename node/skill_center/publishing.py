@@ -27,7 +27,7 @@ from protocol.items import Item, Status
 from protocol.refs import Kind, Ref
 from protocol.skill_center import places
 from protocol.skill_center.changes import Change, decode_change
-from protocol.skill_center.head import open_head
+from protocol.skill_center.head import SignedHead, open_head
 from protocol.skill_center.order import Act, Order, sign_order
 from protocol.skill_center.release import Release, SignedRelease, item_text, open_release, sha256_of, sign_release
 
@@ -113,12 +113,14 @@ class Publisher:
         return await self._send(Act.PUBLISH, record, item + package, len(item))
 
     async def set_status(self, ref: Ref, status: Status, reason: str) -> list[Mapping[str, Any]]:
-        """Say something else about a version, or about every version this key published. Raises NotFoundError
-        `center.unknown`."""
+        """Say something else about a version, or about every version this key published; who runs the registry may revoke
+        what others published. Raises NotFoundError `center.unknown`."""
+        me = self._key.public.fingerprint
+        overrules = status is Status.REVOKED and (await self._head()).key == me
         mine = [
             one
             for one in await self._versions(ref)
-            if one.key == self._key.public.fingerprint and ref.version in ("", one.release.ref.version)
+            if (one.key == me or overrules) and ref.version in ("", one.release.ref.version)
         ]
         if not mine:
             raise NotFoundError("center.unknown", ref=str(ref))
@@ -137,12 +139,15 @@ class Publisher:
         found: list[Change] = [decode_change(row, self._now) for row in rows]
         return [one.signed for one in found]
 
-    async def _send(self, act: Act, record: str, body: bytes, item_bytes: int) -> Mapping[str, Any]:
+    async def _head(self) -> SignedHead:
         said = await self._registry.ask(places.HEAD)
         text = said.get("head") if isinstance(said, dict) else None
         if not isinstance(text, str):
             raise DataError("center.bad_change", reason="no head")
-        name = open_head(text, self._now, self._wanted).agent_id
+        return open_head(text, self._now, self._wanted)
+
+    async def _send(self, act: Act, record: str, body: bytes, item_bytes: int) -> Mapping[str, Any]:
+        name = (await self._head()).agent_id
         order = sign_order(self._key, Order(act, name, open_release(record, self._now).digest), self._now)
         headers = {
             places.ORDER_HEADER: order,

@@ -13,17 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 
 from node.index import Index, Rules
+from node.skill_center.standing import GONE, Revoked, main_version
 from node.skill_center.tables import Kept
 from protocol import limits
 from protocol.errors import StorageError
-from protocol.items import Channel, Evidence, Item, Reading, Sighting, Status
+from protocol.items import Channel, Evidence, Item, Reading, Sighting
 from protocol.query import Query
 from protocol.refs import Kind, Ref
-from protocol.skill_center.release import SignedRelease, open_item, open_release
+from protocol.skill_center.release import SignedRelease, open_item
 from protocol.skill_center.rows import encode_row, plain, row_text
-from protocol.versions import compare_key
 from protocol.words import fold
 
 SCHEMA = """
@@ -36,7 +37,6 @@ CREATE TABLE IF NOT EXISTS facets(facet TEXT NOT NULL, key TEXT NOT NULL, row IN
 CREATE INDEX IF NOT EXISTS facets_row ON facets(row);
 """
 _FOR_EVER = 3.0e9
-_LISTED = frozenset({Status.ACTIVE, Status.DEPRECATED})
 _DOWNLOADS = ',"downloads":'
 
 
@@ -74,13 +74,6 @@ class _Main:
     kept: Kept
 
 
-def main_version(found: Sequence[Kept], now: float) -> tuple[Kept, SignedRelease] | None:
-    """The release that stands for an item: the highest of those that are active, else deprecated, else whatever is left."""
-    order = {Status.ACTIVE: 3, Status.DEPRECATED: 2, Status.WITHDRAWN: 1, Status.REVOKED: 0}
-    opened = [(kept, open_release(kept.record, now)) for kept in found]
-    return max(opened, key=lambda one: (order[one[1].release.status], compare_key(one[0].ref.version)), default=None)
-
-
 class Shelf:
     """`rules` judge the publishers' keys for the ranking of search."""
 
@@ -116,10 +109,10 @@ class Shelf:
             self._index.forget("skill_center", "", self._rules(), self._now())
             self.n = 0
 
-    def show(self, items: Iterable[Sequence[Kept]], n: int) -> None:
+    def show(self, items: Iterable[Sequence[Kept]], n: int, revoked: Revoked = MappingProxyType({})) -> None:
         """Show these items (all versions of each) as they are now, and remember that everything up to event `n` is shown."""
         now = self._now()
-        mains = [main for found in items if (main := self._main(found, now)) is not None]
+        mains = [main for found in items if (main := self._main(found, revoked, now)) is not None]
         with self._writing() as db:
             for main in mains:
                 self._put(db, main)
@@ -137,8 +130,8 @@ class Shelf:
         with self._writing() as db:
             db.executemany("UPDATE shown SET downloads = downloads + ? WHERE kind = ? AND id = ?", rows)
 
-    def _main(self, found: Sequence[Kept], now: float) -> _Main | None:
-        best = main_version(found, now)
+    def _main(self, found: Sequence[Kept], revoked: Revoked, now: float) -> _Main | None:
+        best = main_version(found, revoked, now)
         if best is None:
             return None
         kept, signed = best
@@ -148,7 +141,7 @@ class Shelf:
 
     def _put(self, db: sqlite3.Connection, main: _Main) -> None:
         item, kept = main.item, main.kept
-        listed = main.signed.release.status in _LISTED
+        listed = main.signed.release.status not in GONE
         row = encode_row(item, main.signed, kept.published_at)
         text = row_text({name: value for name, value in row.items() if name != "downloads"})[:-1]
         key = fold(item.id)
@@ -166,7 +159,7 @@ class Shelf:
 
     def _said(self, main: _Main, now: float) -> Reading:
         item, signed, place = main.item, main.signed, f"{main.item.kind.prefix}/{main.item.id}"
-        if signed.release.status not in _LISTED:
+        if signed.release.status in GONE:
             return Reading("skill_center", "self", place, now)
         sighting = Sighting(
             item,

@@ -109,9 +109,9 @@ class Store:
         query = "SELECT 1 FROM releases WHERE digest = ? AND mirrored_from = ?"
         return self._db.read(lambda db: {tree for tree in trees if db.all(query, (tree, registry))})
 
-    def revoked(self) -> set[str]:
-        """What is on the revocation list."""
-        return {entry.what for entry in self._db.read(tables.revoked)}
+    def revoked(self) -> dict[str, str]:
+        """What is on the revocation list -> why."""
+        return {entry.what: entry.reason for entry in self._db.read(tables.revoked)}
 
     def note(self, name: str) -> str:
         """Something to remember, "" when nothing was."""
@@ -170,7 +170,7 @@ class Store:
                 raise NotFoundError("center.unknown", ref=str(release.ref))
             before = open_release(known.record, self._now())
             if before.key != signed.key:
-                raise PolicyError("center.not_your_name", name=str(release.ref), owner=before.key[:7])
+                return self._overrule(db, known, before, signed)
             if signed.seq <= before.seq:
                 raise ConflictError("center.replayed", ref=str(release.ref))
             if not release.same_bytes(before.release):
@@ -210,7 +210,7 @@ class Store:
         return self._db.transact(work)
 
     def revoke(self, what: str, reason: str) -> None:
-        """Put a tree digest or a key on the revocation list, by the registry's own decision."""
+        """Put a tree digest or a key on the revocation list."""
 
         def work(db: Session) -> None:
             self._revoke(db, what, reason)
@@ -262,6 +262,17 @@ class Store:
         tables.set_number(db, "releases", count)
         self._sign(db, [bucket_of(new.signed.release.ref) for new, _ in taken])
         return event
+
+    def _overrule(self, db: Session, known: Kept, before: SignedRelease, signed: SignedRelease) -> int:
+        """Who runs the registry may revoke what others published; their word stays as it is beside that."""
+        ours = signed.key == self._key.public.fingerprint and signed.release.status is Status.REVOKED
+        if not ours:
+            raise PolicyError("center.not_your_name", name=str(known.ref), owner=before.key[:7])
+        if not signed.release.same_bytes(before.release):
+            raise ConflictError("center.version_exists", ref=str(known.ref))
+        number = self._put(db, [(NewRelease(before, known.item), REVOKED)])
+        self._revoke(db, signed.release.digest, signed.release.reason)
+        return number
 
     def _revoke(self, db: Session, what: str, reason: str) -> None:
         values = (what, plain(reason), self._now())

@@ -176,6 +176,19 @@ async def test_deprecated_withdrawn_and_revoked_are_shown_and_told(registry: Run
     assert [one.what for one in said.entries] == [one.digest for one in revoked if one.status is Status.REVOKED]
 
 
+async def test_who_runs_the_registry_revokes_what_others_published(registry: Running, tmp_path: Path) -> None:
+    await registry.publish(ALICE, a_skill(tmp_path / "s", "bad", text="bad"))
+    await registry.publish(ALICE, a_skill(tmp_path / "s", "good", text="good"))
+    assert await refused(registry.say(registry.center.key, "skill:bad", Status.WITHDRAWN)) == "center.unknown"
+    await registry.say(registry.center.key, "skill:bad", Status.REVOKED, "steals")
+    assert [row["id"] for row in (await registry.get("/api/v1/skills"))[1]] == ["good"]
+    row = (await registry.get("/api/v1/skills/bad"))[1]
+    assert (row["status"], row["statusReason"], row["publisher"]) == ("revoked", "steals", ALICE.public.fingerprint)
+    status, body, _ = await registry.get("/download/bad/latest")
+    assert (status, body["params"]["reason"]) == (410, "steals")
+    assert len(registry.center.store.revoked()) == 1
+
+
 async def test_the_head_binds_everything_that_changes_say(registry: Running, tmp_path: Path) -> None:
     for number in range(12):
         await registry.publish(ALICE, a_skill(tmp_path / "s", f"skill-{number}"))
