@@ -23,12 +23,12 @@ from node.keys import node_key
 from node.lan import Shared
 from node.policy import read_decisions
 from node.service import Service
-from node.sharing import EVERYONE, INSTALL, Share, audiences_of, read_shares
+from node.sharing import EVERYONE, INSTALL, Share, add_share, audiences_of, read_audience, read_duration, read_shares
 from node.version import __version__
 from protocol import limits
 from protocol.catalogue import Offered, encode_row, open_ask, rows_digest, sign_head
 from protocol.digest import TreeFile, tree_digest
-from protocol.errors import NotFoundError, OoderError
+from protocol.errors import NotFoundError, OoderError, UsageError
 from protocol.items import Channel, Json, Sighting
 from protocol.merge import Entry
 from protocol.refs import Kind, Ref
@@ -193,6 +193,21 @@ class Offering:
                 while len(self._trees) > _TREES:
                     self._trees.popitem(last=False)
             return known
+
+
+def share(service: Service, ref: Ref, audience: str, may: str, duration: str) -> Share:
+    """Share an item from now on. Blocking. Raises NotFoundError `item.unknown`, UsageError `share.not_yours`,
+    `share.bad_audience`, `share.bad_time`, StorageError `share.damaged`."""
+    name, now = ref.any_version, service.now()
+    entry = service.entry(name.kind, name.id)
+    if entry is None:
+        raise NotFoundError("item.unknown", ref=str(name), id=name.id)
+    if may == INSTALL and not bytes_of(entry, service, Store(service.paths.home)):
+        raise UsageError("share.not_yours", ref=str(name))
+    until = now + read_duration(duration) if duration else 0.0
+    made = Share(name, read_audience(audience), may, until, now)
+    add_share(service.paths, made, now)
+    return made
 
 
 def bytes_of(entry: Entry, service: Service, store: Store) -> tuple[Path, ...]:

@@ -59,6 +59,8 @@ def _installed(page: Any) -> None:
 def _sources(page: Any) -> None:
     page.evaluate("location.hash = '#/sources'")
     page.locator(".panels .panel").first.wait_for()
+    names = "['~/.ooder', '~/qinghe-catalogue']"  # as at home, not as in a folder that is gone a moment later
+    page.evaluate(f"document.querySelectorAll('.places bdi').forEach((one, at) => {{ one.textContent = {names}[at] }})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from node.api.hub import Hub
 from node.api.installs import Installs
 from node.api.keys import Keys
 from node.api.offers import NothingOffered, Offers
+from node.api.pairings import Pairings
 from node.api.scans import Scans
 from node.control import Method
 from node.scene.scenes import Scenes
@@ -46,6 +47,7 @@ class Desk:
         self.hub = Hub(service, self.read)
         self.scans = Scans(service)
         self.installs = Installs(service, self.read)
+        self.pairings = Pairings(self)
         self.methods: Mapping[str, Method] = {}
         """What the running node answers about its scenes and peers; whoever hosts them replaces it."""
         self.peers: Callable[[], list[dict[str, Any]]] = list
@@ -123,6 +125,7 @@ class Desk:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.scans.run())
                 group.create_task(self.installs.run())
+                group.create_task(self.pairings.run())
                 group.create_task(self.hub.run())
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)

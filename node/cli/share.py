@@ -9,10 +9,8 @@ import click
 from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
-from node.install.store import Store
-from node.offering import bytes_of
-from node.sharing import EVERYONE, INSTALL, SEE, Share, add_share, read_audience, read_duration, read_shares, stop_share
-from protocol.errors import NotFoundError, UsageError
+from node.offering import share
+from node.sharing import EVERYONE, INSTALL, SEE, read_shares, stop_share
 from protocol.refs import parse_ref
 
 
@@ -47,17 +45,8 @@ def share_command(ctx: click.Context) -> None:
 @click.pass_obj
 def add(session: Session, ref: str, audience: str, may: str, duration: str) -> None:
     """Share REF."""
-    service, now = session.service, session.service.now()
-    name = parse_ref(ref).any_version
-    entry = service.entry(name.kind, name.id)
-    if entry is None:
-        raise NotFoundError("item.unknown", ref=str(name), id=name.id)
-    if may == INSTALL and not bytes_of(entry, service, Store(session.paths.home)):
-        raise UsageError("share.not_yours", ref=str(name))
-    until = now + read_duration(duration) if duration else 0.0
-    share = Share(name, read_audience(audience), may, until, now)
-    add_share(session.paths, share, now)
-    _answer(session, share.describe(), "share.added", ref=show(str(name)), who=share.audience)
+    done = share(session.service, parse_ref(ref), audience, may, duration)
+    _answer(session, done.describe(), "share.added", ref=show(str(done.ref)), who=done.audience)
 
 
 @share_command.command("list")

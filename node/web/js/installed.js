@@ -58,6 +58,7 @@ class Installed extends Part {
       (this.newer ?? []).map((one) => this.update(one)),
       waiting(found.waiting),
       found.items.length ? null : h("p", { class: "empty" }, t("installed.none")),
+      scenes.length ? h("h2", { class: "hidden" }, t("kind.scene")) : null,
       h("ul", { class: "cards" }, scenes.map((item) => this.scene(item))),
       rest.length ? h("h2", {}, t("installed.needs")) : null,
       rest.length ? h("oo-skills", { key: "skills" }) : null,

@@ -162,3 +162,45 @@ async def test_what_cannot_be_had_waits(node: Running) -> None:
     assert [one["target"] for one in (await node.get("/api/v1/waiting"))[1]["waiting"]] == ["skill:later"]
     assert (await node.call("DELETE", "/api/v1/waiting?target=skill:later"))[0] == 200
     assert (await node.get("/api/v1/waiting"))[1]["waiting"] == []
+
+
+async def test_two_screens_show_a_code_and_both_say_yes(node: Running) -> None:
+    """Pairing as the page drives it, with a node that finds somebody at once."""
+    said: list[Any] = []
+    agreed = asyncio.Event()
+    peer = {"name": "laptop", "key": "K" * 52, "addresses": ["192.0.2.1"]}
+
+    async def pair(params: Any, language: str) -> AsyncIterator[dict[str, Any]]:
+        yield {"peer": peer, "code": "123456"}
+        await agreed.wait()
+        yield {"peer": peer, "paired": True}
+
+    async def confirm(params: Any, language: str) -> AsyncIterator[dict[str, Any]]:
+        said.append(params["yes"])
+        agreed.set()
+        yield {}
+
+    node.desk.methods = {"peers.pair": pair, "peers.confirm": confirm}
+    assert (await node.call("POST", "/api/v1/pairing", {}))[1]["state"] == "looking"
+    async with asyncio.timeout(5):
+        while (found := (await node.get("/api/v1/pairing"))[1])["state"] == "looking":
+            await asyncio.sleep(0)
+    assert (found["state"], found["code"], found["peer"]["name"]) == ("compare", "123456", "laptop")
+    assert (await node.call("POST", "/api/v1/pairing", {}))[1]["code"] == "pair.failed"
+    await node.call("POST", "/api/v1/pairing/confirm", {"yes": True})
+    async with asyncio.timeout(5):
+        while (await node.get("/api/v1/pairing"))[1]["state"] == "compare":
+            await asyncio.sleep(0)
+    assert said == [True] and (await node.get("/api/v1/pairing"))[1]["state"] == "paired"
+
+
+async def test_what_is_shared_is_listed_until_it_is_stopped(node: Running) -> None:
+    wish = {"ref": "skill:skill-msg-mail", "audience": "group:team", "duration": "12h"}
+    assert (await node.call("POST", "/api/v1/shares", wish))[0] == 201
+    (row,) = (await node.get("/api/v1/shares"))[1]["shares"]
+    assert row["with"] == "group:team" and row["until"] > row["since"]
+    assert (await node.call("POST", "/api/v1/shares", {**wish, "audience": "aliens"}))[1][
+        "code"
+    ] == "share.bad_audience"
+    assert (await node.call("DELETE", "/api/v1/shares/skill:skill-msg-mail"))[0] == 200
+    assert (await node.get("/api/v1/shares"))[1]["shares"] == []

@@ -73,6 +73,24 @@ def violations(page: Page, axe: str) -> list[str]:
     ]
 
 
+def plan(page: Page) -> None:
+    """Show the plan of a scene."""
+    page.evaluate("location.hash = '#/scene:text-desk'")
+    page.locator(".drawer .ref", has_text="scene:text-desk").first.wait_for()
+    page.locator(".drawer").get_by_role("button", name="Install", exact=True).click()
+    page.get_by_role("button", name="Install this").wait_for()
+
+
+def install(page: Page) -> None:
+    """Agree, install, leave the drawer."""
+    for box in page.locator(".drawer").get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="Install this").click()
+    page.get_by_text("Installed.", exact=True).wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".drawer").wait_for(state="hidden")
+
+
 def test_no_view_has_a_violation(open_page: Page, axe: str, catalogue: Path, node: WebNode) -> None:
     page = open_page
     page.goto(node.link())
@@ -86,5 +104,14 @@ def test_no_view_has_a_violation(open_page: Page, axe: str, catalogue: Path, nod
         page.locator(".drawer .ref" if ":" in view else "main").first.wait_for()
         page.wait_for_timeout(150)
         found[view] = violations(page, axe)
+    plan(page)
+    found["install plan"] = violations(page, axe)
+    install(page)
+    page.evaluate("location.hash = '#/installed'")
+    route = page.locator(".routes > li").first
+    route.get_by_role("button", name="Call", exact=True).click()
+    page.locator(".routes > li").nth(1).get_by_role("button", name="Replace", exact=True).click()
+    page.locator(".others table").wait_for()
+    found["installed scene"] = violations(page, axe)
     told = [f"{view}: {one}" for view, bad in found.items() for one in bad]
     assert not told, "\n".join(told)
