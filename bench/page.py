@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import Row
+from node import config
+from node.events import Change
+from node.paths import Paths
+from node.service import Service
 
 ITEMS = 1_000
 FRAMES = """() => new Promise(done => {
@@ -16,6 +20,12 @@ FRAMES = """() => new Promise(done => {
   const step = () => { frames += 1; performance.now() - began > 2000 ? done(frames / 2) : requestAnimationFrame(step); };
   requestAnimationFrame(step);
 })"""
+
+CARD = """() => new Promise(done => {
+  const look = () => document.querySelector('.card:not(.ghost)') ? done(performance.now()) : requestAnimationFrame(look);
+  look();
+})"""
+EVENTS = 10_000
 
 
 def run() -> list[Row]:
@@ -51,12 +61,57 @@ def run() -> list[Row]:
             executable_path=found, args=["--no-sandbox", "--disable-background-networking"]
         )
         with WebNode(home) as node:
-            rows = _visit(chromium, node.link())
+            rows = _visit(chromium, node.link(), home)
         chromium.close()
     return rows
 
 
-def _visit(chromium: Any, link: str) -> list[Row]:
+def _metrics(session: Any) -> dict[str, float]:
+    return {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+
+
+def _heap(session: Any) -> float:
+    """Bytes that live JavaScript holds."""
+    session.send("HeapProfiler.collectGarbage")
+    return _metrics(session)["JSHeapUsedSize"]
+
+
+def _busy(page: Any, session: Any) -> tuple[float, float]:
+    """Frames per second, and the part of a core that the page's thread needs, in per cent."""
+    before = _metrics(session)
+    frames = page.evaluate(FRAMES)
+    after = _metrics(session)
+    return frames, 100 * (after["TaskDuration"] - before["TaskDuration"]) / (after["Timestamp"] - before["Timestamp"])
+
+
+def _tell(home: Path, count: int) -> int:
+    """Write events into the log of the home; the number of the last."""
+    paths = Paths(home)
+    service = Service(paths, config.load(paths))
+    try:
+        for _ in range(0, count, 500):
+            changes = [Change("peer.status.changed", f"agent:a{number}") for number in range(500)]
+            service.index.apply([], service.rules, service.now(), changes)
+            time.sleep(0.1)
+        return service.last_event()
+    finally:
+        service.close()
+
+
+def _over_events(page: Any, session: Any, home: Path) -> tuple[float, float]:
+    """Heap in bytes before and after 10,000 events, the log of the page being full already."""
+    seen = "last => new Promise(done => { const look = () => performance.now() && window.__n >= last ? done() : setTimeout(look, 50); look(); })"
+    page.evaluate(
+        "import(document.querySelector('script[src*=main]').src.replace('main', 'stream')).then(m => m.onEvent(e => { window.__n = e.n; }))"
+    )
+    page.evaluate(seen, _tell(home, 1_000))
+    before = _heap(session)
+    page.evaluate(seen, _tell(home, EVENTS))
+    page.wait_for_timeout(500)
+    return before, _heap(session)
+
+
+def _visit(chromium: Any, link: str, home: Path) -> list[Row]:
     page = chromium.new_context(locale="en", viewport={"width": 1280, "height": 900}).new_page()
     sizes: list[int] = []
     page.on(
@@ -64,23 +119,27 @@ def _visit(chromium: Any, link: str) -> list[Row]:
         lambda done: sizes.append(done.sizes()["responseBodySize"]) if "/api/" not in done.url else None,
     )
     page.goto(link)
-    page.locator(".card:not(.ghost)").first.wait_for()
+    first = page.evaluate(CARD)
     page.locator(".lump").first.wait_for()
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
     page.goto(link.partition("#")[0])
-    useful = page.evaluate(
-        "() => new Promise(done => { const look = () => document.querySelector('.card:not(.ghost)') ? done(performance.now())"
-        " : requestAnimationFrame(look); look(); })"
-    )
+    useful = page.evaluate(CARD)
     page.locator(".lump").first.wait_for()
-    idle = page.evaluate(FRAMES)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    page.wait_for_timeout(1_000)
+    idle, _ = _busy(page, session)
     page.evaluate("document.querySelector('.sweep').setAttribute('class', 'sweep on')")
-    turning = page.evaluate(FRAMES)
+    turning, busy = _busy(page, session)
+    before, after = _over_events(page, session, home)
     return [
         Row("page: bytes of a first visit", sum(sizes), "B", "<= 120,000"),
         Row("page: first paint, first visit", painted, "ms", "<= 300"),
+        Row("page: first card, first visit, 1,000 items", first, "ms"),
         Row("page: first card, later visit, 1,000 items", useful, "ms", "<= 300"),
         Row("page: frames with 1,000 items, sweep turning", turning, "1/s", ">= 50", idle, "the same page at rest"),
+        Row("page: its thread meanwhile", busy, "% of a core", "<= 50"),
+        Row("page: heap after 10,000 events", after, "B", "flat", before, "before them"),
     ]
 
 
