@@ -19,6 +19,9 @@ from sources.udp_broadcast import Config, Provider, make
 class NoPlaces:
     """Nothing is known."""
 
+    def count(self, source: str, origin: str) -> int:
+        return len(self.known(source, origin))
+
     def known(self, source: str, origin: str) -> dict[str, str]:
         return {}
 

@@ -60,6 +60,9 @@ class _Listener:
         elif isinstance(report, Survey):
             self.surveys += 1
 
+    def count(self, source: str, origin: str) -> int:
+        return len(self.known(source, origin))
+
     def known(self, source: str, origin: str) -> Mapping[str, str]:
         return self.signatures.get(origin, {})
 

@@ -162,7 +162,7 @@ async def dead() -> list[Row]:
     ]
 
 
-async def recovered(rounds: int = 200) -> list[Row]:
+async def recovered(rounds: int = 60) -> list[Row]:
     """Looks whose first place fails in one of nine ways; a mirror has the same."""
     random, good = Random(5), 0
     with tempfile.TemporaryDirectory() as folder:

@@ -236,7 +236,7 @@ HTTP_KEYS: Final = 16  # of one source
 HTTP_CACHE_BYTES: Final = 256 * MIB  # kept answers on disk
 HTTP_CACHE_FILES: Final = 20_000
 HTTP_MESSAGE_BYTES: Final = 64 * KIB  # one WebSocket message
-HTTP_HEARTBEAT_SECONDS: Final = 10.0  # between signs of life on a WebSocket
+HTTP_HEARTBEAT_SECONDS: Final = 6.0  # between signs of life on a WebSocket
 
 # --- Asking registries (WIRE 3.6) ---------------------------------------------------------------------------------------
 REGISTRIES: Final = 32  # configured

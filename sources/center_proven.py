@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ from sources.ports import Context, Http, Memory, RevocationLists
 _AT_ONCE = 100  # changes checked or told before others get their turn
 _BELOW = " below"
 """Marks what was told as the word of a registry that another one goes before."""
+_PAUSES = (0.0, 0.1, 0.5, 2.0)
+"""Seconds between looks whether the index has taken in what was told."""
 _TRIES = 5  # a busy registry may move on while it is read
 
 
@@ -72,8 +74,8 @@ class ProvenLook:
     def _name(self) -> str:
         return f"{SOURCE} {self._registry.origin}"
 
-    async def look(self, base: str, emit: Emit) -> None:
-        """Take in what changed. `base` is the address asked: the registry's or a mirror's.
+    async def look(self, base: str, emit: Emit, *, full: bool = True) -> None:
+        """Take in what changed. `base` is the address asked: the registry's or a mirror's; `full` also confirms everything else.
 
         Raises NotFoundError `http.not_found` when the registry signs nothing, IntegrityError `registry.*`, `center.*`,
         `record.bad_signature`, DataError `record.*`, `center.bad_change`, and what the port raises.
@@ -81,17 +83,22 @@ class ProvenLook:
         floor, followed = decode_memory(await self._memory.load(self._name))
         head, floor = await self._head(base, floor, followed)
         await self._revoked(base, head)
-        known, shadowed = self._known(), self._shadowed()
-        whole = len(known) == followed.releases and not self._misjudged(known, shadowed)
+        ledger, shadowed = self._ledger, self._shadowed()
+        if ledger is None:
+            ledger = await asyncio.to_thread(self._known_ledger)
+        whole = len(ledger) == followed.releases and not self._misjudged(shadowed)
+        whole = whole and (not full or await self._is_there(followed.releases))
         if not whole or followed.catalogue != head.head.catalogue:
-            held, ledger, head = await self._follow(base, head, floor, followed if whole else Followed())
+            self._ledger = None  # until it is known to be right
+            held, ledger, head = await self._follow(base, head, floor, followed, ledger if whole else None)
             await self._tell(held, shadowed, emit)
             floor, _ = decode_memory(await self._memory.load(self._name))
-            await self._memory.keep(
-                self._name, encode_memory(floor, Followed(head.head.event, head.head.catalogue, head.head.releases))
-            )
-            self._ledger, known = ledger, dict.fromkeys(ledger.places(), "")
-        emit(Survey(SOURCE, self._registry.origin, self._context.clock.wall(), frozenset(known)))
+            followed = Followed(head.head.event, head.head.catalogue, head.head.releases)
+            await self._memory.keep(self._name, encode_memory(floor, followed))
+        self._ledger = ledger
+        if full or not whole:
+            now = self._context.clock.wall()
+            emit(Survey(SOURCE, self._registry.origin, now, frozenset(ledger.places())))
 
     async def followed_before(self) -> bool:
         """Whether it ever signed something here; then it must go on signing."""
@@ -139,12 +146,11 @@ class ProvenLook:
 
     # --- Changes ----------------------------------------------------------------------------------------------------
     async def _follow(
-        self, base: str, head: SignedHead, floor: Floor, followed: Followed
+        self, base: str, head: SignedHead, floor: Floor, followed: Followed, before: Ledger | None
     ) -> tuple[Held, Ledger, SignedHead]:
         """Everything after what is followed already; from the beginning when that does not fit what is signed."""
-        ledger = self._ledger or Ledger(self._known())
-        self._ledger = None  # until it is known to be right
-        since = followed.event if followed.event <= head.head.event else 0
+        ledger = before or Ledger()
+        since = followed.event if before is not None and followed.event <= head.head.event else 0
         held = Held()
         for _ in range(_TRIES):
             if not since:
@@ -216,10 +222,16 @@ class ProvenLook:
         return Reading(SOURCE, registry.origin, place, at, (sighting,), (), mark)
 
     # --- What is known ----------------------------------------------------------------------------------------------
-    def _known(self) -> dict[str, str]:
-        known = dict(self._context.places.known(SOURCE, self._registry.origin))
-        known.pop(ROOT, None)
-        return known
+    def _known_ledger(self) -> Ledger:
+        return Ledger(self._context.places.known(SOURCE, self._registry.origin))
+
+    async def _is_there(self, releases: int) -> bool:
+        """Whether the index has all that was told (it may have been cleared); what was told just now gets a moment to arrive."""
+        for pause in _PAUSES:
+            await self._context.clock.sleep(pause)
+            if self._context.places.count(SOURCE, self._registry.origin) in (releases, releases + 1):  # with ROOT
+                return True
+        return False
 
     def _shadowed(self) -> frozenset[str]:
         """Names that a registry of higher priority has."""
@@ -227,11 +239,14 @@ class ProvenLook:
         above = (place for origin in self._registry.above for place in known(SOURCE, origin) if place != ROOT)
         return frozenset(place.partition("@")[0] for place in above)
 
-    def _misjudged(self, known: Mapping[str, str], shadowed: frozenset[str]) -> bool:
+    def _misjudged(self, shadowed: frozenset[str]) -> bool:
         """Whether another registry has gained or lost names since these were told."""
         if not self._registry.above:
             return False
-        return any(mark.endswith(_BELOW) != (place.partition("@")[0] in shadowed) for place, mark in known.items())
+        known = self._context.places.known(SOURCE, self._registry.origin).items()
+        return any(
+            mark.endswith(_BELOW) != (place.partition("@")[0] in shadowed) for place, mark in known if place != ROOT
+        )
 
 
 def _checked(rows: Sequence[object], since: int, now: float) -> list[Row]:

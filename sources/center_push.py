@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
 
 from protocol import limits
 from protocol.errors import DataError, OoderError, UnavailableError
@@ -23,6 +24,12 @@ BACKOFF_MOST = 60.0
 _NO_PUSH = frozenset({"http.not_found", "http.refused", "http.denied", "http.wrong_type"})
 
 
+class Look(Protocol):
+    """Looks at the registry; `full` also confirms what did not change."""
+
+    async def __call__(self, *, full: bool) -> None: ...
+
+
 class Listener:
     """Listens to one registry."""
 
@@ -30,11 +37,12 @@ class Listener:
         self._registry, self._http, self._context = registry, http, context
         self._every, self._probe = every, probe
         self._hint = asyncio.Event()
+        self._whole = False
         self.hints = 0
 
     async def run(
         self,
-        look: Callable[[], Awaitable[None]],
+        look: Look,
         last_event: Callable[[], Awaitable[int]],
         told: Callable[[OoderError | None], None],
     ) -> None:
@@ -66,7 +74,8 @@ class Listener:
         frame = encode_subscription(Subscription(("release.*", "skill.*", "scene.*", "cap.*"), since))
         try:
             async with self._http.socket(HttpRequest(url, body=frame.encode(), keep=False)) as texts:
-                self._hint.set()  # whatever happened while nobody listened
+                self._whole = True  # whatever happened while nobody listened
+                self._hint.set()
                 yield None
                 async for text in texts:
                     self._take(text)
@@ -95,15 +104,16 @@ class Listener:
             await self._context.clock.sleep(self._probe)
             rest += self._probe
             if rest >= self._every:
-                rest = 0.0
+                rest, self._whole = 0.0, True
                 self._hint.set()
 
-    async def _look_on_hints(self, look: Callable[[], Awaitable[None]]) -> None:
+    async def _look_on_hints(self, look: Look) -> None:
         while True:
             await self._hint.wait()
             await self._context.clock.sleep(GATHER_SECONDS)
             self._hint.clear()
+            full, self._whole = self._whole, False
             try:
-                await look()
+                await look(full=full)
             except OoderError:
                 continue  # kept as the registry's failure; the next hint, or the next scan, looks again

@@ -36,6 +36,9 @@ class Places(Protocol):
     def known(self, source: str, origin: str) -> Mapping[str, str]:
         """place -> signature, as given in the last `Reading`s."""
 
+    def count(self, source: str, origin: str) -> int:
+        """How many places are known; quick."""
+
 
 class Memory(Protocol):
     """What a source must not forget, beside what it reported: small, and on disk before anything is built on it."""

@@ -161,11 +161,11 @@ class Followed:
         self.failed: OoderError | None = None
         self._one = asyncio.Lock()
 
-    async def look(self, emit: Emit) -> None:
+    async def look(self, emit: Emit, *, full: bool = True) -> None:
         """Look once, at a mirror when the registry does not answer. A failure is kept, told as a problem, and raised."""
         async with self._one:
             try:
-                await self._look(emit)
+                await self._look(emit, full=full)
                 self.failed = None
             except OoderError as error:
                 self.failed = error
@@ -174,12 +174,12 @@ class Followed:
                 emit(Reading(SOURCE, self.registry.origin, ROOT, self.context.clock.wall(), (), (problem,), "!"))
                 raise
 
-    async def _look(self, emit: Emit) -> None:
+    async def _look(self, emit: Emit, *, full: bool) -> None:
         """At the registry, else at its mirrors: whoever answers, nothing counts but what the head binds."""
         errors: list[OoderError] = []
         for base in (self.registry.base, *self.registry.mirrors):
             try:
-                await self.proven.look(base, emit)
+                await self.proven.look(base, emit, full=full)
                 return
             except StorageError:
                 raise
@@ -228,8 +228,8 @@ class Provider:
                 if len(down) == len(self.registries):
                     raise error
 
-        async def look() -> None:
-            await one.look(emit)
+        async def look(*, full: bool) -> None:
+            await one.look(emit, full=full)
 
         listener = Listener(one.registry, one.http, one.context, self._config.every, self._config.probe)
         await listener.run(look, one.proven.last_event, told)

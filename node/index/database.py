@@ -122,6 +122,10 @@ class Index:
         """place -> signature, as given in the last readings."""
         return self._read(lambda db: reading.known(db, source, origin))
 
+    def count(self, source: str, origin: str) -> int:
+        """How many places of an origin are known."""
+        return self._read(lambda db: reading.count(db, source, origin))
+
     def events_since(self, n: int, limit: int = limits.PAGE_ROWS) -> events.Events:
         """What changed after event `n`."""
         return self._read(lambda db: events.since(db, n, limit))

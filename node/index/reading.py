@@ -148,3 +148,10 @@ def known(db: sqlite3.Connection, source: str, origin: str) -> dict[str, str]:
     """place -> signature of an origin."""
     query = "SELECT place, signature FROM places JOIN origins o USING (origin_n) WHERE o.source = ? AND o.origin = ?"
     return dict(db.execute(query, (source, claims.storable(origin))))
+
+
+def count(db: sqlite3.Connection, source: str, origin: str) -> int:
+    """How many places an origin has."""
+    query = "SELECT COUNT(*) FROM places JOIN origins o USING (origin_n) WHERE o.source = ? AND o.origin = ?"
+    row = db.execute(query, (source, claims.storable(origin))).fetchone()
+    return int(row[0])

@@ -45,6 +45,9 @@ class _Heard:
         if isinstance(event, Reading):
             self.readings.append(event)
 
+    def count(self, source: str, origin: str) -> int:
+        return len(self.known(source, origin))
+
     def known(self, source: str, origin: str) -> Mapping[str, str]:
         return MappingProxyType({})
 

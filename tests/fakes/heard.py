@@ -31,6 +31,9 @@ class Heard:
             standing[report.place] = report
             self.new.append(report.place)
 
+    def count(self, source: str, origin: str) -> int:
+        return len(self.known(source, origin))
+
     def known(self, source: str, origin: str) -> dict[str, str]:
         return {place: reading.signature for place, reading in self.readings.get((source, origin), {}).items()}
 

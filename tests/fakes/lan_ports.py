@@ -25,6 +25,9 @@ from tests.fakes.virtual_time import LoopClock
 class NoPlaces:
     """Nothing is known."""
 
+    def count(self, source: str, origin: str) -> int:
+        return len(self.known(source, origin))
+
     def known(self, source: str, origin: str) -> Mapping[str, str]:
         return {}
 

@@ -31,6 +31,9 @@ class Listener:
                 if key[2] not in report.places:
                     del self.readings[key]
 
+    def count(self, source: str, origin: str) -> int:
+        return len(self.known(source, origin))
+
     def known(self, source: str, origin: str) -> Mapping[str, str]:
         return {key[2]: reading.signature for key, reading in self.readings.items() if key[:2] == (source, origin)}
 

@@ -127,6 +127,16 @@ async def test_a_cleared_index_is_filled_again(node: Node, registry: SignedRegis
     assert list(node.refs()) == ["skill:a@1.0"]
 
 
+async def test_an_index_cleared_under_a_running_node_is_filled_again(node: Node, registry: SignedRegistry) -> None:
+    for at in range(3):
+        registry.publish(f"s{at}")
+    source = node.source(registry.config())
+    await source.search(Query(), node.heard)
+    node.heard.readings.clear()
+    await source.search(Query(), node.heard)
+    assert len(node.refs()) == 3
+
+
 async def test_older_and_double_heads_change_nothing_also_after_a_restart(node: Node, registry: SignedRegistry) -> None:
     registry.publish("a", "1.0")
     old = registry.head()

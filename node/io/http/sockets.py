@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -31,14 +32,18 @@ async def open_socket(client: HttpClient, request: HttpRequest) -> AsyncIterator
     async with spoken(origin, target, client.bounds, door):
         client.judge(target)
         try:
-            socket = await (await client.pool()).ws_connect(
-                yarl.URL(target.url, encoded=True),
-                headers={name: lines[name] for name in lines if name not in ("Accept", "Accept-Encoding")},
-                heartbeat=limits.HTTP_HEARTBEAT_SECONDS,
-                max_msg_size=limits.HTTP_MESSAGE_BYTES,
-                proxy=client.bounds.proxy or None,
-                compress=0,
-            )
+            pool, seconds = await client.pool(), 2 * client.bounds.connect_s
+            async with asyncio.timeout(seconds):
+                socket = await pool.ws_connect(
+                    yarl.URL(target.url, encoded=True),
+                    headers={name: lines[name] for name in lines if name not in ("Accept", "Accept-Encoding")},
+                    heartbeat=limits.HTTP_HEARTBEAT_SECONDS,
+                    max_msg_size=limits.HTTP_MESSAGE_BYTES,
+                    proxy=client.bounds.proxy or None,
+                    compress=0,
+                )
+        except TimeoutError:
+            raise UnavailableError("http.timed_out", url=target.shown, seconds=seconds) from None
         except aiohttp.WSServerHandshakeError as error:
             if error.status >= 500:
                 raise UnavailableError("http.failed", url=target.shown, status=error.status) from None
