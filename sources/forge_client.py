@@ -46,7 +46,7 @@ class ForgeClient:
     def __init__(self, forge: Forge, http: Http, clock: Clock) -> None:
         self.forge = forge
         self.allowance: Allowance | None = None
-        """As the last answer said; None where a forge does not count."""
+        """As the last answer said, searches apart; None where a forge does not count."""
         self.calls = 0
         self.skipped = 0
         """Rows of lists that could not be read."""
@@ -129,7 +129,9 @@ class ForgeClient:
         self.calls += 1
         asked = HttpRequest(url, heads=dict(self.forge.dialect.heads), most=limits.FORGE_BODY_BYTES, answers=STATUSES)
         answer = await self._http.ask(asked)
-        self.allowance = read_allowance(answer.heads) or self.allowance
+        found = read_allowance(answer.heads)
+        if found is not None and found.is_general:
+            self.allowance = found
         if answer.status in STATUSES:
             raise self._refusal(answer.status, answer.heads, answer.body, what)
         if len(answer.body) <= _SMALL:

@@ -89,11 +89,18 @@ class TreePage:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many requests are left. `reset` is wall seconds; None where the forge does not say."""
+    """How many requests are left. `reset` is wall seconds; None where the forge does not say. `resource` is what is counted: GitHub
+    counts searches apart."""
 
     limit: int
     left: int
     reset: float | None = None
+    resource: str = ""
+
+    @property
+    def is_general(self) -> bool:
+        """Whether it is the one that everything but searches is taken from."""
+        return self.resource in ("", "core")
 
 
 def read_repo(value: object) -> Repo:
@@ -232,7 +239,8 @@ def read_allowance(heads: Mapping[str, str]) -> Allowance | None:
         limit, left = heads.get(f"{start}limit", ""), heads.get(f"{start}remaining", "")
         if _DIGITS.fullmatch(limit) and _DIGITS.fullmatch(left):
             reset = heads.get(f"{start}reset", "")
-            return Allowance(int(limit), int(left), float(reset) if _DIGITS.fullmatch(reset) else None)
+            until = float(reset) if _DIGITS.fullmatch(reset) else None
+            return Allowance(int(limit), int(left), until, heads.get(f"{start}resource", "")[:20])
     return None
 
 

@@ -94,9 +94,13 @@ class FakeForge(WebServer):
         etag = f'W/"{hashlib.sha1(body).hexdigest()}"'
         if request.headers.get("If-None-Match") == etag:
             return web.Response(status=304, headers={"ETag": etag, **self._heads()})
-        if self.allowance is not None:
+        counts = self._heads()
+        if self.allowance is not None and self.kind == "github" and path.startswith("/search/"):
+            counts |= {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "8", "X-RateLimit-Resource": "search"}
+        elif self.allowance is not None:
             self.allowance -= 1
-        heads = {"ETag": etag, "Cache-Control": "private, max-age=0", **self._heads()}
+            counts = self._heads()
+        heads = {"ETag": etag, "Cache-Control": "private, max-age=0", **counts}
         if more:
             heads["Link"] = f'<{self.url("/next")}>; rel="next", <{self.url("/last")}>; rel="last"'
         return web.Response(status=status, body=body, content_type="application/json", charset="utf-8", headers=heads)
@@ -108,6 +112,7 @@ class FakeForge(WebServer):
             "X-RateLimit-Limit": "60",
             "X-RateLimit-Remaining": str(self.allowance),
             "X-RateLimit-Reset": str(self.reset),
+            "X-RateLimit-Resource": "core",
         }
 
     def _moved_to(self, path: str) -> str:

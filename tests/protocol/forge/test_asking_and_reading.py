@@ -168,7 +168,12 @@ def test_trees_are_whole_or_nothing() -> None:
 def test_allowances() -> None:
     found = read_allowance({"x-ratelimit-limit": "60", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "1767225600"})
     assert found is not None
-    assert (found.limit, found.left, found.reset) == (60, 3, 1767225600.0)
+    assert (found.limit, found.left, found.reset, found.is_general) == (60, 3, 1767225600.0, True)
+    searches = read_allowance(
+        {"x-ratelimit-limit": "10", "x-ratelimit-remaining": "9", "x-ratelimit-resource": "search"}
+    )
+    assert searches is not None
+    assert not searches.is_general
     assert read_allowance({"ratelimit-limit": "600", "ratelimit-remaining": "599"}) is not None
     assert read_allowance({"x-ratelimit-limit": "many", "x-ratelimit-remaining": "3"}) is None
 
