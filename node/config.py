@@ -81,6 +81,9 @@ class PeerSettings(Section):
     )
     host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - made for strangers
     port: int = Field(default=48889, ge=0, le=65535, description="port to listen on, or the next free one; 0 = any")
+    download_rate: int = Field(
+        default=0, ge=0, description="bytes per second that packages are fetched with from peers, in all; 0 = no bound"
+    )
 
 
 class MirrorSettings(Section):

@@ -20,7 +20,7 @@ from node.paths import Paths
 from node.policy import read_decisions
 from protocol import limits
 from protocol.errors import OoderError, StorageError
-from protocol.identity import SigningKey
+from protocol.identity import SigningKey, agent_id_of
 from protocol.lan_admission import Floor
 from protocol.lan_events import PORT, CloneSeen, Event, Offer, PeerLeft
 from protocol.peers import Peer, PeerState
@@ -81,12 +81,13 @@ class Lan:
         """This node's key. Raises StorageError as `node_key` does."""
         return node_key(self.paths)
 
-    def is_friend(self, key: str) -> bool:
-        """Whether that key is paired with this node, or in one of its groups."""
+    def is_friend(self, who: str) -> bool:
+        """Whether that key (or the agent id made from it) is paired with this node, or in one of its groups."""
         try:
-            return key in read_decisions(self.paths.trust).known_keys or key in self.friends
+            keys = self.friends | set(read_decisions(self.paths.trust).known_keys)
         except OoderError:
             return False  # decisions that cannot be read make nobody a friend
+        return who in keys or any(who == agent_id_of(key) for key in keys)
 
     def offer(self) -> Offer:
         """What this node says about itself: its name, and what the user chose to share."""

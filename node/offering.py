@@ -53,6 +53,7 @@ class Offering:
         self._service = service
         self._store = Store(service.paths.home)
         self._lock = threading.RLock()
+        self._ledger: tuple[tuple[int, int], tuple[Share, ...]] = ((0, 0), ())
         self._seen: tuple[object, ...] = ()
         self._lines: tuple[_Line, ...] = ()
         self._numbers: OrderedDict[tuple[frozenset[str], str], tuple[int, _Rows]] = OrderedDict()
@@ -143,8 +144,11 @@ class Offering:
         service = self._service
         now = service.now()
         with self._lock:
-            shares = [share for share in read_shares(service.paths) if share.holds(now)] if _mark(service) else []
-            seen = (_mark(service), service.last_event(), tuple(shares))
+            mark = _mark(service)
+            if mark != self._ledger[0]:
+                self._ledger = mark, tuple(read_shares(service.paths)) if any(mark) else ()
+            shares = [share for share in self._ledger[1] if share.holds(now)]
+            seen = (mark, service.last_event(), tuple(shares))
             if seen != self._seen:
                 self._lines = tuple(
                     line for share in shares[: limits.OFFERS] if (line := self._line(share)) is not None

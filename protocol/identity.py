@@ -82,7 +82,7 @@ class PublicKey:
     @property
     def agent_id(self) -> str:
         """The id of this node's own agent (`agent:...`); whoever has the key can prove it."""
-        return f"node-{self.fingerprint[:AGENT_CHARS].lower()}"
+        return agent_id_of(self.fingerprint)
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Whether `signature` over exactly these bytes was made with this key."""
@@ -93,6 +93,11 @@ class PublicKey:
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+def agent_id_of(fingerprint: str) -> str:
+    """The id of the agent of the node with that key."""
+    return f"node-{fingerprint[:AGENT_CHARS].lower()}"
 
 
 _loaded = lru_cache(maxsize=1_024)(Ed25519PublicKey.from_public_bytes)  # a fifth of the cost of one check

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from protocol.errors import DataError
-from protocol.identity import AGENT_CHARS, KEY_BYTES, SIGNATURE_BYTES, PublicKey, SigningKey
+from protocol.identity import KEY_BYTES, SIGNATURE_BYTES, PublicKey, SigningKey, agent_id_of
 from protocol.lan_extension import RECORD_TYPE
 from protocol.records import pae
 
@@ -46,7 +46,7 @@ class KeySeal:
 
     def agent_id(self, key: str) -> str:
         """The id of the node's own agent, as `PublicKey.agent_id` makes it."""
-        return f"node-{key[:AGENT_CHARS].lower()}"
+        return agent_id_of(key)
 
 
 @lru_cache(maxsize=4096)

@@ -64,7 +64,9 @@ class Engine:
             "http": files,
             "file": DiskDeliverer(),
             "git": self._git_deliverer(()),
-            "peer+http": PeerDeliverer(service.ports.peers, self._fetch_networks()),
+            "peer+http": PeerDeliverer(
+                service.ports.peers, self._fetch_networks(), service.config.settings.peer.download_rate
+            ),
         }
 
     def _fetch_networks(self) -> Sequence[str]:

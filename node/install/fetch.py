@@ -16,7 +16,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from node.install.stage import Stage
@@ -37,6 +37,14 @@ class Deliverer(Protocol):
 
     async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
         """Stage the files of `location`. Raises OoderErrors only."""
+
+
+@runtime_checkable
+class Gatherer(Deliverer, Protocol):
+    """A deliverer that fetches one tree from several locations at once. The digest is in the locations."""
+
+    async def gather(self, locations: Sequence[Location], stage: Stage) -> tuple[Unpacked, Origin]:
+        """As `bring`; what one location does not give, another one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +80,20 @@ class Fetcher:
         `install.no_location` with what each location said.
         """
         tried: list[tuple[Location, OoderError]] = []
+        gathered: set[Location] = set()
         for location in item.locations:
             deliverer = self._deliverers.get(_scheme(location))
-            if deliverer is None or (self._offline and not deliverer.near):
+            if deliverer is None or (self._offline and not deliverer.near) or location in gathered:
                 continue
             try:
-                done, origin = await deliverer.bring(location, stage)
+                if isinstance(deliverer, Gatherer):
+                    alike = [
+                        one for one in item.locations if _scheme(one) == _scheme(location) and _same(one, location)
+                    ]
+                    gathered.update(alike)
+                    done, origin = await deliverer.gather(alike, stage)
+                else:
+                    done, origin = await deliverer.bring(location, stage)
             except OoderError as error:
                 tried.append((location, error))
                 continue
@@ -101,6 +117,11 @@ def _failure(item: Planned, tried: list[tuple[Location, OoderError]]) -> OoderEr
         return tried[0][1]
     causes = [f"{location.url}: {error.text()}" for location, error in tried]
     return UnavailableError("install.no_location", ref=str(item.ref), causes=causes[: limits.PLAN_CAUSES])
+
+
+def _same(one: Location, other: Location) -> bool:
+    """Whether two locations of peers name the same tree."""
+    return one.url.rpartition("/")[2] == other.url.rpartition("/")[2]
 
 
 def _scheme(location: Location) -> str:

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from node.install.stage import Stage
 from node.install.unpack import Unpacked
 from node.io.peer_client import PeerClient, Point, check_point, read_location
+from node.io.peer_trees import Pace
+from protocol import limits
 from protocol.dht.contacts import may_fetch
-from protocol.errors import PolicyError
+from protocol.errors import OoderError, PolicyError
 from protocol.install.model import Origin
 from protocol.install.universe import Location
 
@@ -21,22 +23,41 @@ LISTENER, RECORDS = "udp_broadcast", "dht_kademlia"
 
 
 class PeerDeliverer:
-    """Works with no internet, but not without a network. `networks` (CIDR) are those of `sources.dht_kademlia.fetch_networks`."""
+    """Works with no internet, but not without a network. `networks` (CIDR) are those of `sources.dht_kademlia.fetch_networks`, `rate` is in
+    bytes per second."""
 
     near = False
 
-    def __init__(self, client: PeerClient, networks: Sequence[str] = ()) -> None:
-        self._client, self._networks = client, networks
+    def __init__(self, client: PeerClient, networks: Sequence[str] = (), rate: float = 0.0) -> None:
+        self._client, self._networks, self._pace = client, networks, Pace(rate)
 
     async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
-        point, digest = read_location(location.url)
+        return await self.gather([location], stage)
+
+    async def gather(self, locations: Sequence[Location], stage: Stage) -> tuple[Unpacked, Origin]:
+        """The same tree from several peers at once; the first location is named as its origin. Raises as `bring`."""
+        points = []
+        refused: OoderError | None = None
+        for location in locations[: limits.PEERS_AT_ONCE]:
+            try:
+                points.append(self._point(location))
+            except OoderError as error:
+                refused = refused or error
+        if not points and refused:
+            raise refused
+        digest = read_location(locations[0].url)[1]
+        files = await self._client.tree(points, digest, self._pace)
+        done = await asyncio.to_thread(stage.files, files)
+        return done, Origin(locations[0].source, locations[0].url)
+
+    def _point(self, location: Location) -> Point:
+        point, _ = read_location(location.url)
         if location.source == RECORDS:
             check_published(point, self._networks)
         elif location.source != LISTENER:
             raise PolicyError("peer.forbidden_address", address=f"{point.ip}:{point.port}")
-        files = await self._client.tree(point, digest)
-        done = await asyncio.to_thread(stage.files, files)
-        return done, Origin(location.source, location.url)
+        check_point(point)
+        return point
 
 
 def check_published(point: Point, networks: Sequence[str]) -> None:

@@ -8,7 +8,6 @@ or asked for. aiohttp is imported when the first peer is asked.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
 import json
 import time
@@ -19,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from node.install.unpack import PackedFile
+from node.io.peer_trees import Pace, TreeFetch
 from protocol import limits
 from protocol.catalogue import Offered, decode_row, open_head, rows_digest, sign_ask
-from protocol.digest import TreeFile, tree_digest
-from protocol.errors import DataError, IntegrityError, OoderError, PolicyError, UnavailableError
+from protocol.digest import TreeFile
+from protocol.errors import DataError, IntegrityError, PolicyError, UnavailableError
 from protocol.identity import SigningKey
 
 if TYPE_CHECKING:
@@ -89,10 +89,13 @@ def check_point(point: Point) -> None:
 
 
 class PeerClient:
-    """`key` signs who asks, for peers that `is_friend` names; strangers are asked without a name."""
+    """`key` signs who asks, for peers whose key or agent id `is_friend` knows; strangers are asked without a name."""
 
     def __init__(
-        self, key: Callable[[], SigningKey], wall: Callable[[], float], is_friend: Callable[[str], bool]
+        self,
+        key: Callable[[], SigningKey],
+        wall: Callable[[], float],
+        is_friend: Callable[[str], bool],
     ) -> None:
         self._key, self._wall, self._is_friend = key, wall, is_friend
         self._known: dict[str, _Known] = {}
@@ -140,53 +143,44 @@ class PeerClient:
             return await _get_json(session, point, "/peer/v1/pair", params, limits.RECORD_HTTP_BYTES)
 
     def _ask(self, point: Point) -> dict[str, str]:
-        if not self._is_friend(point.key):
+        if not self._is_friend(point.key or point.agent_id):
             return {}
         return {"ask": sign_ask(self._key(), point.agent_id, self._wall())}
 
-    async def tree(self, point: Point, digest: str) -> list[PackedFile]:
-        """The files of a tree, checked. Raises as `catalogue` does, IntegrityError `install.wrong_digest`."""
-        check_point(point)
+    async def tree(self, points: Sequence[Point], digest: str, pace: Pace | None = None) -> list[PackedFile]:
+        """The files of a tree, checked, from all of these peers at once. Raises as `catalogue` does, IntegrityError
+        `install.wrong_digest`."""
+        for point in points:
+            check_point(point)
         async with _session() as session:
-            path = f"/peer/v1/packages/{digest}"
-            body = await _get_json(session, point, path, self._ask(point), limits.CATALOGUE_BYTES)
-            files = _listed(body, digest)
-            gate = asyncio.Semaphore(limits.PEER_FILES_AT_ONCE)
-
-            async def one(file: TreeFile) -> PackedFile:
-                async with gate:
-                    data = await _get(session, point, f"{path}/{quote(file.path)}", self._ask(point), file.size)
-                if hashlib.sha256(data).hexdigest() != file.sha256:
-                    raise IntegrityError("install.wrong_digest", ref=file.path, wanted=digest, found="other bytes")
-                return PackedFile(file.path, file.executable, data)
-
-            tasks: list[asyncio.Task[PackedFile]] = []
-            try:
-                async with asyncio.TaskGroup() as group:
-                    tasks = [group.create_task(one(file)) for file in files]
-            except* OoderError as errors:
-                raise errors.exceptions[0] from None
-            return [task.result() for task in tasks]
+            givers = [_Giver(session, point, digest, self._ask(point)) for point in points]
+            return await TreeFetch(givers, digest, pace or Pace(0)).run()
 
 
-def _listed(body: Mapping[str, Any], digest: str) -> list[TreeFile]:
-    """The files a peer lists, if they are the tree that was asked for and within the limits of an item."""
-    rows = body.get("files")
-    if not isinstance(rows, list) or len(rows) > limits.ITEM_FILES:
-        raise DataError("offer.malformed", reason="files")
-    try:
-        files = [
-            TreeFile(str(row["path"]), row["executable"] is True, int(row["size"]), str(row["digest"])[7:])
-            for row in rows
-        ]
-    except (TypeError, KeyError, ValueError, OverflowError):
-        raise DataError("offer.malformed", reason="a file") from None
-    if any(file.size > limits.ITEM_FILE_BYTES for file in files) or sum(f.size for f in files) > limits.ITEM_BYTES:
-        raise DataError("offer.malformed", reason="larger than an item may be")
-    found = tree_digest(files)
-    if found != digest:
-        raise IntegrityError("install.wrong_digest", ref="-", wanted=digest, found=found)
-    return files
+@dataclass(frozen=True, slots=True)
+class _Giver:
+    """One peer in one fetch."""
+
+    session: aiohttp.ClientSession
+    point: Point
+    digest: str
+    ask: Mapping[str, str]
+
+    async def listing(self) -> Mapping[str, Any]:
+        path = f"/peer/v1/packages/{self.digest}"
+        return await _get_json(self.session, self.point, path, self.ask, limits.CATALOGUE_BYTES)
+
+    async def piece(self, file: TreeFile, start: int, end: int) -> AsyncIterator[bytes]:
+        path = f"/peer/v1/packages/{self.digest}/{quote(file.path)}"
+        whole = (start, end) == (0, file.size)
+        headers = {} if whole else {"Range": f"bytes={start}-{end - 1}"}
+        left = end - start
+        async with _answer(self.session, self.point, path, self.ask, headers) as answer:
+            async for chunk in _chunks(answer, self.point, left):
+                left -= len(chunk)
+                yield chunk
+        if left:
+            raise UnavailableError("peer.unreachable", address=self.point.base, reason="it ended early")
 
 
 @asynccontextmanager
@@ -197,7 +191,11 @@ async def _session() -> AsyncIterator[aiohttp.ClientSession]:
         total=None, sock_connect=limits.PEER_CONNECT_SECONDS, sock_read=limits.PEER_SILENCE_SECONDS
     )
     async with aiohttp.ClientSession(
-        timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
+        timeout=timeout,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        read_bufsize=limits.PEER_BUFFER,
     ) as session:
         yield session
 
@@ -217,14 +215,30 @@ async def _get_json(
 
 async def _get(session: aiohttp.ClientSession, point: Point, path: str, params: Mapping[str, str], most: int) -> bytes:
     """The body of one answer, at most `most` bytes."""
+    check_point(point)
+    data = bytearray()
+    async with _answer(session, point, path, params, {}) as answer:
+        async for chunk in _chunks(answer, point, most):
+            data += chunk
+    return bytes(data)
+
+
+@asynccontextmanager
+async def _answer(
+    session: aiohttp.ClientSession, point: Point, path: str, params: Mapping[str, str], headers: Mapping[str, str]
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """An answer of 200, or of 206 when a range was asked for. Errors of the wire, also while it is read, are UnavailableErrors."""
     import aiohttp
 
-    check_point(point)
+    wanted = 206 if headers else 200
     for _ in range(BUSY_TRIES):
         try:
-            async with session.get(f"{point.base}{path}", params=params, allow_redirects=False) as answer:
-                if answer.status == 200:
-                    return await _read(answer.content.iter_chunked(64 * limits.KIB), point, most)
+            async with session.get(
+                f"{point.base}{path}", params=params, headers=headers, allow_redirects=False
+            ) as answer:
+                if answer.status == wanted:
+                    yield answer
+                    return
                 if answer.status != 429:
                     raise UnavailableError("peer.refused", address=f"{point.ip}:{point.port}", status=answer.status)
         except TimeoutError:
@@ -236,13 +250,15 @@ async def _get(session: aiohttp.ClientSession, point: Point, path: str, params: 
     raise UnavailableError("peer.refused", address=f"{point.ip}:{point.port}", status=429)
 
 
-async def _read(chunks: AsyncIterator[bytes], point: Point, most: int) -> bytes:
-    began, data = time.monotonic(), bytearray()
-    async for chunk in chunks:
-        data += chunk
-        if len(data) > most:
+async def _chunks(answer: aiohttp.ClientResponse, point: Point, most: int) -> AsyncIterator[bytes]:
+    """What comes, at most `most` bytes; only the time that the peer lets us wait counts against it."""
+    waited, size, began = 0.0, 0, time.monotonic()
+    async for chunk in answer.content.iter_any():
+        waited += time.monotonic() - began
+        size += len(chunk)
+        if size > most:
             raise UnavailableError("peer.too_much", address=f"{point.ip}:{point.port}", limit=most)
-        spent = time.monotonic() - began
-        if spent > limits.PEER_SILENCE_SECONDS and len(data) < spent * limits.PEER_SLOWEST:
+        if waited > limits.PEER_SILENCE_SECONDS and size < waited * limits.PEER_SLOWEST:
             raise UnavailableError("peer.too_slow", address=f"{point.ip}:{point.port}")
-    return bytes(data)
+        yield chunk
+        began = time.monotonic()

@@ -81,7 +81,7 @@ async def test_a_catalogue_and_a_tree_from_an_honest_peer() -> None:
     async with peer(honest) as (point, asked):
         rows = await client().catalogue(point)
         assert [row.item.id for row in rows] == ["brief-0", "brief-1", "brief-2"]
-        files = await client().tree(point, DIGEST)
+        files = await client().tree([point], DIGEST)
         assert {file.path: file.data for file in files} == BYTES and files[1].executable
         assert not any("ask=" in each for each in asked), "a stranger does not learn who asks"
         await client(frozenset({point.key})).catalogue(point)
@@ -140,10 +140,10 @@ async def test_other_bytes_are_refused_whether_listed_or_sent() -> None:
 
     async with peer(lies) as (point, _):
         with pytest.raises(IntegrityError):
-            await client().tree(point, DIGEST)
+            await client().tree([point], DIGEST)
     async with peer(honest) as (point, _):
         with pytest.raises(OoderError):
-            await client().tree(point, "sha256:" + "0" * 64)
+            await client().tree([point], "sha256:" + "0" * 64)
 
 
 async def test_a_peer_that_stalls_drips_floods_resets_or_sends_elsewhere_costs_only_itself(
@@ -211,9 +211,32 @@ async def test_what_is_no_neighbour_is_never_connected_to(ip: str, port: int, mo
         connects.append(arguments)
 
     monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", connect)
-    for ask in (lambda p: client().catalogue(p), lambda p: client().tree(p, DIGEST)):
+    for ask in (lambda p: client().catalogue(p), lambda p: client().tree([p], DIGEST)):
         with pytest.raises(PolicyError):
             await ask(Point("node-x", ip, port, "K"))
     with pytest.raises(PolicyError):
         check_point(Point("node-x", ip, port))
     assert connects == []
+
+
+async def test_a_file_that_broke_off_is_resumed_by_a_range() -> None:
+    ranges: list[str] = []
+
+    async def breaks_once(request: web.Request) -> web.StreamResponse:
+        if not request.path.endswith("SKILL.md"):
+            return await honest(request)
+        ranges.append(request.headers.get("Range", ""))
+        if len(ranges) > 1:
+            part = BYTES["SKILL.md"][3:]
+            return web.Response(status=206, body=part, headers={"Content-Range": f"bytes 3-7/{len(part) + 3}"})
+        response = web.StreamResponse(headers={"Content-Length": "8"})
+        await response.prepare(request)
+        await response.write(BYTES["SKILL.md"][:3])
+        await asyncio.sleep(0.05)
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    async with peer(breaks_once) as (point, _):
+        assert {file.path: file.data for file in await client().tree([point], DIGEST)} == BYTES
+    assert ranges == ["", "bytes=3-7"]

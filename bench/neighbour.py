@@ -1,0 +1,158 @@
+"""A package from a neighbour, beside a bare aiohttp download of the same bytes over the same cable. Needs root."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench import Row
+from node import control
+from node.paths import Paths
+from protocol.digest import TreeFile, tree_digest
+from protocol.errors import OoderError
+from scenarios.netns import NetLab, why_not
+from scenarios.topology import ROOT
+
+MIB = 1 << 20
+ROUNDS = 12
+SKILL = "skill:heavy"
+
+
+def furnish(folder: Path, home: Path) -> tuple[str, int]:
+    """A skill of a few large files and many small ones; (tree digest, bytes)."""
+    skill = folder / "heavy"
+    (skill / "data").mkdir(parents=True)
+    contents = {
+        "skill.yaml": b"apiVersion: skill.ooder.io/v1\nkind: Skill\nmetadata: {id: heavy, name: Heavy, version: 1.0.0}\n"
+    }
+    contents |= {f"data/model-{n}.bin": os.urandom(15 * MIB) for n in range(3)}
+    contents |= {f"data/note-{n}.txt": os.urandom(4_000) for n in range(12)}
+    for name, data in contents.items():
+        (skill / name).write_bytes(data)
+    files = [TreeFile(name, False, len(data), hashlib.sha256(data).hexdigest()) for name, data in contents.items()]
+    home.mkdir(mode=0o700)
+    settings = {
+        "name": "desk",
+        "api": {"port": 0},
+        "sources": {"local_fs": {"agent_folders": False, "folders": [str(folder)]}},
+    }
+    (home / "config.yaml").write_text(yaml.safe_dump(settings))
+    return tree_digest(files), sum(map(len, contents.values()))
+
+
+def await_node(paths: Paths, seconds: float = 60.0) -> None:
+    """Until it answers."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            control.ask(paths, "peers.list", {}, seconds=2.0)
+        except OoderError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+        else:
+            return time.sleep(0.5)  # the peer plane opens last
+
+
+async def serve_bare(folder: str) -> None:
+    from aiohttp import web
+
+    app = web.Application()
+    app.router.add_static("/", folder)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", 8_000).start()
+    print("up", flush=True)
+    await asyncio.Event().wait()
+
+
+async def fetch(ip: str, digest: str) -> None:
+    """Both downloads in turn; prints the seconds of the quickest as JSON, since others use this machine, too."""
+    import aiohttp
+
+    from node.io.peer_client import PeerClient, Point
+    from protocol.identity import SigningKey
+
+    key = SigningKey(bytes(range(32)))
+    client = PeerClient(lambda: key, time.time, lambda who: False)
+    point = Point("node-x", ip, 48_889)
+    ours: list[float] = []
+    bare: list[float] = []
+    names = [file.path for file in await client.tree([point], digest)]
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        await client.tree([point], digest)
+        ours.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        async with aiohttp.ClientSession() as session:
+            for name in names:
+                async with session.get(f"http://{ip}:8000/heavy/{name}") as answer:
+                    await answer.read()
+        bare.append(time.perf_counter() - start)
+    print(json.dumps({"ours": min(ours), "bare": min(bare)}), flush=True)
+
+
+def run() -> list[Row]:
+    """All figures; none without root."""
+    if why_not():
+        print(f"bench.neighbour skipped: {why_not()}")
+        return []
+    with tempfile.TemporaryDirectory() as temporary, NetLab() as lab:
+        folder, home = Path(temporary, "skills"), Path(temporary, "home")
+        lab.lan("l", "10.77.1.0/24")
+        for name in ("desk", "laptop"):
+            lab.host(name, "l")
+        digest, size = furnish(folder, home)
+        environment = {**os.environ, "OODER_HOME": str(home), "HOME": str(home)}
+
+        def ooder(*words: str) -> None:
+            subprocess.run(
+                [sys.executable, "-m", "node", *words], env=environment, cwd=ROOT, check=True, capture_output=True
+            )
+
+        ooder("scan", "--source", "local_fs")
+        ooder("share", SKILL)
+        quiet: Any = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        lab.popen("desk", [sys.executable, "-m", "node", "serve"], env=environment, **quiet)
+        bare = lab.popen(
+            "desk", [sys.executable, "-m", "bench.neighbour", "serve", str(folder)], cwd=ROOT, stdout=subprocess.PIPE
+        )
+        assert bare.stdout is not None
+        bare.stdout.readline()
+        await_node(Paths(home))
+        words = [sys.executable, "-m", "bench.neighbour", "fetch", lab.hosts["desk"].ip, digest]
+        done = lab.run("laptop", words, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2_000:])
+        took = json.loads(done.stdout.splitlines()[-1])
+    return [
+        Row(
+            "package from a neighbour, verified",
+            size / MIB / took["ours"],
+            "MiB/s",
+            "",
+            size / MIB / took["bare"],
+            "bare aiohttp",
+        ),
+        Row("package from a neighbour, of a bare download", took["bare"] / took["ours"] * 100, "%", ">= 70"),
+    ]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        asyncio.run(serve_bare(sys.argv[2]))
+    elif sys.argv[1:2] == ["fetch"]:
+        asyncio.run(fetch(sys.argv[2], sys.argv[3]))
+    else:
+        for row in run():
+            print(row)

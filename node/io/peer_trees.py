@@ -1,0 +1,199 @@
+"""One tree from several peers at once: in pieces, resumed, checked file by file, not faster than allowed.
+
+What it guarantees: only files that give the digest asked for are handed on, whoever sent their pieces; a piece that broke off goes
+on where it stopped, at another peer if there is one; a peer that fails three times, refuses or lies is not asked again for
+this tree; memory is bounded by the size of an item. What it leaves to others: which peers may be asked (`check_point`, deliverer), how
+one answer is bounded (`Giver`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from node.install.unpack import PackedFile
+from protocol import limits
+from protocol.digest import TreeFile, tree_digest
+from protocol.errors import DataError, IntegrityError, OoderError, UnavailableError
+
+FAILURES = 3
+_SMALL = 64 * limits.KIB  # bytes that are hashed more quickly than a thread is told to
+
+
+class Giver(Protocol):
+    """One peer that may have the tree."""
+
+    async def listing(self) -> Mapping[str, Any]:
+        """What it lists. Raises OoderErrors only."""
+
+    def piece(self, file: TreeFile, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` to `end` of a file, no more. Raises OoderErrors only."""
+
+
+class Pace:
+    """At most `rate` bytes per second in all; 0 = as fast as they come."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._free = rate, 0.0
+
+    async def take(self, size: int) -> None:
+        """Wait until so many bytes are allowed."""
+        if self._rate <= 0:
+            return
+        now = asyncio.get_running_loop().time()
+        self._free = max(self._free, now) + size / self._rate
+        if self._free > now + 0.02:
+            await asyncio.sleep(self._free - now)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Part of a file; `start` moves on with the `parts` that came."""
+
+    file: _File
+    start: int
+    end: int
+    parts: list[bytes] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _File:
+    listed: TreeFile
+    pieces: list[_Piece] = field(default_factory=list)  # in order
+    left: int = 0  # pieces that are not whole yet
+    givers: set[int] = field(default_factory=set)
+    data: bytes = b""
+
+    def cut(self, step: int) -> list[_Piece]:
+        """Into pieces of `step` bytes, to be fetched from the beginning."""
+        size = self.listed.size
+        starts = range(0, max(1, size), step)
+        self.pieces = [_Piece(self, start, min(size, start + step)) for start in starts]
+        self.left = len(self.pieces)
+        self.givers.clear()
+        return self.pieces
+
+    def join(self) -> bool:
+        """Put the pieces together; whether the bytes are those that were listed."""
+        self.data = b"".join(part for piece in self.pieces for part in piece.parts)
+        self.pieces = []
+        return hashlib.sha256(self.data).hexdigest() == self.listed.sha256
+
+
+class TreeFetch:
+    """One tree. `givers` are asked in this order for the list, and all at once for pieces."""
+
+    def __init__(self, givers: Sequence[Giver], digest: str, pace: Pace) -> None:
+        self._givers, self._digest, self._pace = list(givers), digest, pace
+        self._failures: dict[int, int] = {}
+        self._errors: list[OoderError] = []
+        self._waiting: deque[_Piece] = deque()
+        self._files: list[_File] = []
+        self._left = 0
+        self._moved = asyncio.Condition()
+
+    async def run(self) -> list[PackedFile]:
+        """The files. Raises the first error when no peer is left to ask."""
+        step = limits.PEER_PIECE if len(self._givers) > 1 else limits.ITEM_FILE_BYTES
+        self._files = [_File(listed) for listed in await self._list()]
+        self._left = len(self._files)
+        for file in self._files:
+            self._waiting.extend(file.cut(step))
+        async with asyncio.TaskGroup() as group:
+            for _ in range(limits.PEER_FILES_AT_ONCE):
+                for number in range(len(self._givers)):
+                    group.create_task(self._work(number))
+        if self._left:
+            raise self._why()
+        return [PackedFile(file.listed.path, file.listed.executable, file.data) for file in self._files]
+
+    # --- the list ----------------------------------------------------------------------------------------------------
+
+    async def _list(self) -> list[TreeFile]:
+        for number, giver in enumerate(self._givers):
+            try:
+                return read_listing(await giver.listing(), self._digest)
+            except OoderError as error:
+                self._errors.append(error)
+                self._failures[number] = FAILURES
+        raise self._why()
+
+    # --- the work ----------------------------------------------------------------------------------------------------
+
+    async def _work(self, number: int) -> None:
+        while True:
+            async with self._moved:
+                await self._moved.wait_for(lambda: self._waiting or not self._left or not self._able(number))
+                if not self._left or not self._able(number):
+                    return
+                piece = self._waiting.popleft()
+            try:
+                await self._bring(number, piece)
+            except OoderError as error:
+                self._fail(number, error)
+                self._waiting.append(piece)
+            else:
+                await self._came(number, piece)
+            async with self._moved:
+                self._moved.notify_all()
+
+    async def _bring(self, number: int, piece: _Piece) -> None:
+        file = piece.file
+        if piece.start == piece.end:
+            return
+        async for chunk in self._givers[number].piece(file.listed, piece.start, piece.end):
+            file.givers.add(number)
+            piece.parts.append(chunk)
+            piece.start += len(chunk)
+            await self._pace.take(len(chunk))
+
+    async def _came(self, number: int, piece: _Piece) -> None:
+        """A piece is whole; with the last one the file is judged, and if it is wrong, who sent it."""
+        file = piece.file
+        file.left -= 1
+        if file.left:
+            return
+        if await asyncio.to_thread(file.join) if file.listed.size > _SMALL else file.join():
+            self._left -= 1
+            return
+        wrong = IntegrityError("install.wrong_digest", ref=file.listed.path, wanted=self._digest, found="other bytes")
+        if len(file.givers) <= 1:
+            self._fail(number, wrong, FAILURES)
+        # Anew, in one piece: then it is known who sends other bytes.
+        self._waiting.extend(file.cut(limits.ITEM_FILE_BYTES))
+
+    def _able(self, number: int) -> bool:
+        return self._failures.get(number, 0) < FAILURES
+
+    def _fail(self, number: int, error: OoderError, weight: int = 1) -> None:
+        refused = isinstance(error, UnavailableError) and error.code == "peer.refused"
+        self._failures[number] = self._failures.get(number, 0) + (FAILURES if refused else weight)
+        self._errors.append(error)
+
+    def _why(self) -> OoderError:
+        """A lie is worth more than a silence."""
+        return next((each for each in self._errors if isinstance(each, IntegrityError)), self._errors[0])
+
+
+def read_listing(body: Mapping[str, Any], digest: str) -> list[TreeFile]:
+    """The files a peer lists, if they are the tree that was asked for and within the limits of an item."""
+    rows = body.get("files")
+    if not isinstance(rows, list) or len(rows) > limits.ITEM_FILES:
+        raise DataError("offer.malformed", reason="files")
+    try:
+        files = [
+            TreeFile(str(row["path"]), row["executable"] is True, int(row["size"]), str(row["digest"])[7:])
+            for row in rows
+        ]
+    except (TypeError, KeyError, ValueError, OverflowError):
+        raise DataError("offer.malformed", reason="a file") from None
+    if any(file.size > limits.ITEM_FILE_BYTES for file in files) or sum(f.size for f in files) > limits.ITEM_BYTES:
+        raise DataError("offer.malformed", reason="larger than an item may be")
+    found = tree_digest(files)
+    if found != digest:
+        raise IntegrityError("install.wrong_digest", ref="-", wanted=digest, found=found)
+    return files

@@ -1,0 +1,104 @@
+"""One tree from several peers that serve, break off, lie or fall silent."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from random import Random
+from typing import Any
+
+import pytest
+
+from node.io.peer_trees import Pace, TreeFetch
+from protocol import limits
+from protocol.digest import TreeFile, tree_digest
+from protocol.errors import IntegrityError, OoderError, UnavailableError
+
+CHANCE = Random(5)
+BYTES = {
+    "SKILL.md": b"# one\n",
+    "empty": b"",
+    "model.bin": CHANCE.randbytes(5 * limits.MIB + 7),
+    "run.sh": b"#!/bin/sh\n",
+}
+FILES = [TreeFile(name, name.endswith(".sh"), len(b), hashlib.sha256(b).hexdigest()) for name, b in BYTES.items()]
+DIGEST = tree_digest(FILES)
+
+
+class FakePeer:
+    """A giver. `breaks`: so many answers end after `after` bytes; `lies`: other bytes; `has`: whether it has the tree."""
+
+    def __init__(self, *, breaks: int = 0, after: int = 1_000, lies: bool = False, has: bool = True) -> None:
+        self.breaks, self.after, self.lies, self.has = breaks, after, lies, has
+        self.asked: list[tuple[str, int, int]] = []
+        self.sent = 0
+
+    async def listing(self) -> Mapping[str, Any]:
+        if not self.has:
+            raise UnavailableError("peer.refused", address="x", status=404)
+        rows = [
+            {"path": f.path, "size": f.size, "digest": f"sha256:{f.sha256}", "executable": f.executable} for f in FILES
+        ]
+        return {"digest": DIGEST, "files": rows}
+
+    async def piece(self, file: TreeFile, start: int, end: int) -> AsyncIterator[bytes]:
+        self.asked.append((file.path, start, end))
+        if not self.has:
+            raise UnavailableError("peer.refused", address="x", status=404)
+        data = BYTES[file.path][start:end]
+        broken, self.breaks = self.breaks > 0, max(0, self.breaks - 1)
+        for at in range(0, len(data), 64 * 1024):
+            await asyncio.sleep(0)
+            chunk = data[at : at + 64 * 1024]
+            if broken and at + len(chunk) > self.after:
+                yield chunk[: max(0, self.after - at)]
+                raise UnavailableError("peer.unreachable", address="x", reason="reset")
+            self.sent += len(chunk)
+            yield bytes(len(chunk)) if self.lies else chunk
+
+
+async def fetch(*peers: FakePeer, rate: float = 0.0) -> dict[str, bytes]:
+    async with asyncio.timeout(10):
+        return {one.path: one.data for one in await TreeFetch(peers, DIGEST, Pace(rate)).run()}
+
+
+async def test_several_peers_share_the_work() -> None:
+    peers = [FakePeer(), FakePeer(), FakePeer()]
+    assert await fetch(*peers) == BYTES
+    assert all(peer.sent for peer in peers) and sum(peer.sent for peer in peers) == sum(map(len, BYTES.values()))
+
+
+async def test_what_broke_off_goes_on_where_it_stopped() -> None:
+    alone = FakePeer(breaks=2, after=200_000)
+    assert await fetch(alone) == BYTES
+    starts = [start for path, start, _ in alone.asked if path == "model.bin"]
+    assert starts[0] == 0 and 200_000 in starts, "the bytes that came are not asked for again"
+
+
+async def test_a_peer_that_is_lost_costs_only_itself() -> None:
+    assert await fetch(FakePeer(breaks=99), FakePeer()) == BYTES
+    assert await fetch(FakePeer(has=False), FakePeer()) == BYTES
+    assert await fetch(FakePeer(), FakePeer(has=False)) == BYTES
+
+
+@pytest.mark.parametrize("liars", [(0,), (1,), (0, 1), (0, 2)])
+async def test_liars_among_several_are_found_out(liars: tuple[int, ...]) -> None:
+    peers = [FakePeer(lies=number in liars) for number in range(3)]
+    assert await fetch(*peers) == BYTES
+
+
+async def test_when_nobody_has_it_the_worst_is_said() -> None:
+    with pytest.raises(IntegrityError):
+        await fetch(FakePeer(lies=True), FakePeer(lies=True))
+    with pytest.raises(UnavailableError) as caught:
+        await fetch(FakePeer(breaks=99), FakePeer(has=False))
+    assert caught.value.code in {"peer.unreachable", "peer.refused"}
+    with pytest.raises(OoderError):
+        await TreeFetch([FakePeer()], "sha256:" + "0" * 64, Pace(0)).run()
+
+
+async def test_it_comes_no_faster_than_allowed() -> None:
+    began = asyncio.get_running_loop().time()
+    assert await fetch(FakePeer(), FakePeer(), rate=20 * limits.MIB) == BYTES
+    assert asyncio.get_running_loop().time() - began > 0.2
