@@ -119,6 +119,7 @@ class LiveNode:
         self._fixed: list[tuple[str, int]] = []
         self.joined = False
         self.remark: OoderError | None = None
+        self._saved: frozenset[Contact] = frozenset()
         self._unsaved: dict[tuple[bytes, tuple[bytes, str]], StoreChange] = {}
         self.report = PublishReport()
         self.published_at = 0.0
@@ -327,6 +328,8 @@ class LiveNode:
     async def _save(self, machine: DhtNode, state: DhtState) -> None:
         contacts = [entry.contact for entry in sorted(machine.table, key=lambda entry: -entry.seen)]
         self._unsaved |= {(change.key, change.ident): change for change in machine.store.changes()}
+        if not self._unsaved and frozenset(contacts) == self._saved:
+            return
         try:
             await asyncio.to_thread(state.save, contacts, list(self._unsaved.values()), self._clock.wall())
         except OoderError as error:
@@ -337,6 +340,7 @@ class LiveNode:
             if not state.unwritable:
                 self._mended("dht.state_unwritable", "dht.state_damaged")
         self._unsaved.clear()
+        self._saved = frozenset(contacts)
 
     def _trouble(self, error: OoderError) -> None:
         if error.code != self.problem:

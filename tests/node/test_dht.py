@@ -338,6 +338,24 @@ async def test_on_a_full_disk_it_says_so_goes_on_and_writes_when_there_is_room(
         await until(lambda: place.homes[1].remark() is None)
 
 
+async def test_a_node_at_rest_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.dht.WATCH_EVERY", 0.01)
+    saves: list[int] = []
+    save = DhtState.save
+
+    def counted(self: DhtState, contacts: Any, changes: Any, wall: float) -> None:
+        saves.append(len(changes))
+        save(self, contacts, changes, wall)
+
+    monkeypatch.setattr(DhtState, "save", counted)
+    async with town(tmp_path, 3, OFFER) as place:
+        await until(lambda: all(len(live.machine.table) == 2 for live in place.live) and len(saves) >= 3)
+        await asyncio.sleep(0.1)
+        before = len(saves)
+        await asyncio.sleep(0.3)
+        assert len(saves) == before
+
+
 async def test_a_full_disk_at_the_start_costs_only_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, impatient: None
 ) -> None:
