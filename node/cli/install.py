@@ -212,11 +212,15 @@ def report(session: Session, outcome: Outcome) -> None:
                 "generation": number,
                 "changed": [{"ref": str(item.ref), "step": item.step.value} for item in outcome.changed],
                 "inactive": {ref: error.body(session.speaker.language) for ref, error in outcome.inactive.items()},
+                "pending": {ref: error.body(session.speaker.language) for ref, error in outcome.pending.items()},
             }
         )
         return
     session.screen.data(session.say("install.done", n=len(outcome.changed), generation=number))
     tell_inactive(session, outcome.inactive)
+    for ref, error in outcome.pending.items():
+        reason = show(error.text(session.speaker.language), 400)
+        session.screen.talk(session.say("install.pending", ref=ref, reason=reason))
     if outcome.problem:
         session.screen.talk(show(outcome.problem.text(session.speaker.language), 500))
 

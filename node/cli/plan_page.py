@@ -16,6 +16,7 @@ MARKS = {
     Step.UPGRADED: "↑",
     Step.DOWNGRADED: "↓",
     Step.REROUTED: "↷",
+    Step.REQUESTED: "*",
     Step.REPLACED: "⇄",
     Step.REMOVED: "-",
 }

@@ -232,6 +232,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "step.deferred": ("with the node (ooder serve) or the first call", "随节点启动（ooder serve）或首次调用时"),
     "step.cache": ("cache", "缓存"),
     "install.done": ("Installed {n} items: generation {generation}.", "已安装 {n} 项：第 {generation} 代。"),
+    "install.pending": ("PENDING_ACTIVATION {ref}: {reason}", "PENDING_ACTIVATION {ref}：{reason}"),
     "install.inactive": ("{ref} is installed, not active: {reason}", "{ref} 已安装，未激活：{reason}"),
     "install.interrupted": ("Interrupted: what was installed before is unchanged.", "已中断：之前安装的内容未变。"),
     "install.generation": ("Generation {generation}.", "第 {generation} 代。"),

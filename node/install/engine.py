@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -192,10 +193,15 @@ class Engine:
             self.log(
                 _EVENTS[item.kind.value], str(item.ref), generation=outcome.generation.number, step=item.step.value
             )
-        for scene in outcome.generation.scenes:
-            if str(scene.ref.any_version) not in outcome.inactive:
-                self.log("scene.activated", str(scene.ref))
-        return outcome
+        if self._agents is not None:
+            return outcome
+        from node.scene.members import Machine  # what connectors bring along is not paid for by plans
+        from node.scene.readiness import pending_among
+
+        machine = Machine(self.service.paths, self.store)
+        changed = [item.release for item in outcome.changed]
+        pending = await asyncio.to_thread(pending_among, machine, outcome.generation, changed)
+        return replace(outcome, pending=pending)
 
     async def uninstall(self, refs: Collection[str], tell: Tell) -> tuple[Committed, dict[str, OoderError]]:
         """Give up what was asked for; what others need stays."""

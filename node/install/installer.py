@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -65,12 +65,14 @@ Trial = Callable[[Proposal], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an install did. `inactive`: scene ref -> why its agent is not active. `problem`: what is completed later."""
+    """What an install did. `inactive`: scene ref -> why its agent is not active. `problem`: what is completed later.
+    `pending`: where no node runs, ref -> why it will not answer as it is."""
 
     generation: Generation
     changed: tuple[Planned, ...]
     inactive: dict[str, OoderError]
     problem: OoderError | None = None
+    pending: Mapping[str, OoderError] = field(default_factory=dict)
 
 
 class Installer:

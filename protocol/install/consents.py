@@ -15,6 +15,8 @@ from protocol.install.resolve import Edge
 from protocol.install.universe import Candidate
 from protocol.query import Trust
 
+SAME_BYTES = (Step.REROUTED, Step.REQUESTED)
+"""Changes around a release that is installed with these bytes."""
 RUN = "run: "
 """Before a command among the permissions that a `Consent` remembers."""
 
@@ -40,7 +42,7 @@ def questions_of(items: Sequence[Planned], facts: Facts) -> tuple[Question, ...]
         if item.step is Step.KEPT:
             continue
         found.update(_widening(item, facts))
-        if item.step is Step.REROUTED:  # its own bytes were agreed to
+        if item.step in SAME_BYTES:  # they were agreed to
             continue
         found.update(_trust(item, facts))
         found.update(_text(item, facts.candidates[item.release]))

@@ -154,6 +154,8 @@ def _row(
     step, was = _step(one, before, same)
     if same is not None and (same.needs, same.routes) != (needs, routes):
         step = Step.REROUTED
+    elif same is not None and first_edge[one.release].parent is None and not same.requested:
+        step = Step.REQUESTED
     if same is not None and one.digest and same.digest and one.digest != same.digest:
         raise ConflictError("install.equivocation", release=one.release, causes=[same.digest, one.digest])
     return Planned(

@@ -37,7 +37,7 @@ def change_of(
     rows = []
     for item in plan.items:
         old = before.get(item.release)
-        if item.step in (Step.KEPT, Step.REROUTED) and old is not None:
+        if item.step in (Step.KEPT, Step.REROUTED, Step.REQUESTED) and old is not None:
             rows.append(
                 _row(item, Fetched(old.digest, old.size, old.files, Origin("", "")), old.sources, at, old.state)
             )

@@ -20,6 +20,7 @@ class Step(StrEnum):
     UPGRADED = "upgraded"
     DOWNGRADED = "downgraded"
     REROUTED = "rerouted"  # the same release, with other skills behind its capabilities
+    REQUESTED = "requested"  # the same release, needed by others so far, now asked for by itself
     REPLACED = "replaced"  # the same version of another principal, or a version that cannot be compared
     REMOVED = "removed"
 

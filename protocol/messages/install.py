@@ -158,7 +158,9 @@ _UNPACK = {
 }
 
 _INSTALL = {
-    "install.not_installed": Message("{ref} is not installed", "{ref} 尚未安装", "Try: ooder list", "试试：ooder list"),
+    "install.not_installed": Message(
+        "{ref} is not installed", "{ref} 尚未安装", "Try: ooder installed", "试试：ooder installed"
+    ),
     "install.needed": Message(
         "{ref} was not installed by itself; it is needed by {causes}",
         "{ref} 不是单独安装的；它被 {causes} 需要",

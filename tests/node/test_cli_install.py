@@ -116,3 +116,21 @@ def test_json_progress_is_one_event_per_line(ooder: Ooder, scanned: Path) -> Non
     assert lines[0]["event"] == "install.download.started" and lines[-1]["generation"] == 1
     kinds = {event["type"] for event in data(ooder("status", "--events", "0", "-n", "1000", "--json"))["events"]}
     assert {"skill.installed", "scene.installed", "install.download.completed"} <= kinds
+
+
+def test_what_others_needed_stays_once_it_was_asked_for(ooder: Ooder, scanned: Path) -> None:
+    ooder("install", "scene:meeting-minutes", "--yes")
+    code, out, err = ooder("install", "skill:skill-text-digest", "--yes")
+    assert code == 0 and "generation 2" in out, err
+    assert "installed already" in ooder("install", "skill:skill-text-digest")[1]
+    ooder("uninstall", "scene:meeting-minutes")
+    left = {item["id"] for item in data(ooder("installed", "--json"))["items"]}
+    assert "skill-text-digest" in left and "skill-calendar" not in left
+
+
+def test_what_will_not_answer_is_said_at_once(ooder: Ooder, scanned: Path) -> None:
+    _, _, err = ooder("install", "scene:daily-report", "--yes")
+    assert "PENDING_ACTIVATION scene:daily-report" in err and "nothing that could be run" in err
+    lines = ooder("install", "skill:skill-faq", "--yes", "--json")[1].splitlines()
+    assert json.loads(lines[-1])["pending"]["skill:skill-faq"]["code"] == "scene.nothing_runnable"
+    assert "PENDING_ACTIVATION" not in ooder("install", "skill:skill-text-brief", "--yes")[2]

@@ -11,7 +11,7 @@ import { loadInstalled } from "./installed.js";
 
 const STEPS = ["download", "verify", "dependencies", "initialise", "activate", "cache"];
 const LATER = new Set(["plan.unknown_target", "install.no_location", "install.place_gone"]);
-const MARKS = { added: "+", kept: "=", upgraded: "↑", downgraded: "↓", replaced: "⇄", rerouted: "↷", removed: "−" };
+const MARKS = { added: "+", kept: "=", upgraded: "↑", downgraded: "↓", replaced: "⇄", rerouted: "↷", requested: "*", removed: "−" };
 
 /** Shows a plan and carries it out. `ref` is what is installed; `making(providers)` makes the plan where another call does,
  *  `leave()` ends it where it is not the drawer of an item. */
