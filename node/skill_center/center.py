@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -39,6 +39,7 @@ log = logging.getLogger("ooder.center")
 _T = TypeVar("_T")
 THREADS = 4
 TIDY_SECONDS = 3_600.0
+READY_SECONDS = 5.0  # that a start waits until everything is shown; then it goes on in the background
 
 
 class Center:
@@ -68,6 +69,8 @@ class Center:
         self._threads = ThreadPoolExecutor(THREADS, "ooder-center")
         self.feed = Feed(self.store, self.read)
         self.answers = Answers()
+        self.caught_up = asyncio.Event()
+        """Set once everything in the store is shown; a new replica of a large registry takes a while."""
         self._written = asyncio.Event()
         self._looking = asyncio.Lock()
 
@@ -105,6 +108,7 @@ class Center:
         async with self._looking:
             self._written.clear()
             await self.read(self._catch_up)
+            self.caught_up.set()
             await self.feed.look()
 
     def _catch_up(self) -> None:
@@ -202,9 +206,12 @@ async def open_center(
         await asyncio.to_thread(db.close)
         raise
     try:
-        await center.look()
+        await center.feed.look()
         async with asyncio.TaskGroup() as group:
             task = group.create_task(center.run())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(READY_SECONDS):
+                    await center.caught_up.wait()
             try:
                 yield center
             finally:

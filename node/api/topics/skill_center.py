@@ -22,7 +22,7 @@ from node.skill_center.answering import (
 )
 from node.skill_center.shelf import Wanted
 from protocol import limits
-from protocol.errors import NotFoundError, PolicyError
+from protocol.errors import NotFoundError, PolicyError, UnavailableError
 from protocol.refs import Kind, check_id
 from protocol.skill_center import places
 from protocol.words import fold
@@ -197,7 +197,9 @@ async def download(call: Call) -> web.StreamResponse:
 
 
 async def health(call: Call) -> web.Response:
-    """Well."""
+    """Well, and everything there is is shown."""
+    if call.desk.center is not None and not call.desk.center.caught_up.is_set():
+        raise UnavailableError("api.starting", retry_after=5)
     return json_answer({"status": "UP", "success": True})
 
 
@@ -215,7 +217,9 @@ async def not_a_meeting(call: Call) -> web.Response:
 _NAMES = {Kind.SKILL: "skill", Kind.SCENE: "scene", Kind.CAPABILITY: "capability", Kind.AGENT: "agent"}
 
 ROUTES = (
-    center_route("GET", places.HEALTH, "health", "A SkillCenter is here", health, Lenient, **OBJECT),
+    center_route(
+        "GET", places.HEALTH, "health", "A SkillCenter is here", health, Lenient, errors=("api.starting",), **OBJECT
+    ),
     center_route("GET", places.CATEGORIES, "categories", "Categories of skills", categories, Lenient),
     center_route(
         "POST",

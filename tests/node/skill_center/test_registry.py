@@ -6,12 +6,16 @@ import asyncio
 import hashlib
 import io
 import json
+import threading
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from node.skill_center import center
 from node.skill_center.publishing import prepared
+from node.skill_center.shelf import Shelf
 from protocol.digest import TreeFile, tree_digest
 from protocol.errors import OoderError
 from protocol.identity import spoken
@@ -249,3 +253,26 @@ async def test_a_registry_forgets_nothing_when_it_stops(tmp_path: Path, database
         assert registry.center.store.head() == head
         assert len((await registry.get("/api/v1/skills"))[1]) == 1
         assert (await registry.get("/api/v1/skills?q=日报"))[1]
+
+
+async def test_a_large_registry_starts_before_it_has_caught_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_registry(tmp_path) as registry:
+        await registry.publish(ALICE, a_skill(tmp_path / "s", "daily-report"))
+    (tmp_path / "home/skill-center/shelf.db").unlink()
+    go = threading.Event()
+    show = Shelf.show
+
+    def slow(shelf: Shelf, *args: Any) -> None:
+        go.wait(10)
+        show(shelf, *args)
+
+    monkeypatch.setattr(Shelf, "show", slow)
+    monkeypatch.setattr(center, "READY_SECONDS", 0.01)
+    async with a_registry(tmp_path) as registry:
+        status, body, _ = await registry.get("/health")
+        assert (status, body["code"]) == (503, "api.starting")
+        assert (await registry.get("/api/v1/skills"))[:2] == (200, [])
+        go.set()
+        await registry.center.caught_up.wait()
+        assert (await registry.get("/health"))[0] == 200
+        assert len((await registry.get("/api/v1/skills"))[1]) == 1
