@@ -120,7 +120,7 @@ class Http(Protocol):
     All methods raise OoderErrors only. UnavailableError: `http.unreachable`, `http.untrusted` (TLS), `http.timed_out`, `http.broken`,
     `http.failed` (5xx), `http.refused` (other 4xx), `http.denied` (no valid key), `http.rate_limited` and `http.resting` (both with
     `retry_after`). NotFoundError `http.not_found`. DataError `http.bad_url`, `http.too_large`, `http.wrong_type`,
-    `http.redirected_away`. PolicyError `http.forbidden_address`, `http.redirected_away`. UsageError `http.bad_key`.
+    `http.redirected_away`. PolicyError `http.forbidden_address`, `http.redirected_away`. UsageError `http.bad_key`, `http.bad_authority`.
     """
 
     async def ask(self, request: HttpRequest) -> HttpAnswer:

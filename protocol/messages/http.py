@@ -95,6 +95,12 @@ MESSAGES: dict[str, Message] = {
         "Write env:NAME or file:/path; the file must be yours with mode 0600 and hold one line.",
         "请写成 env:名称 或 file:/路径；文件须属于本人、权限 0600，且只有一行。",
     ),
+    "http.bad_authority": Message(
+        "the certificates in {path} cannot be read: {reason}",
+        "无法读取 {path} 中的证书：{reason}",
+        "Name a PEM file in ca_file.",
+        "请在 ca_file 中指定 PEM 文件。",
+    ),
     "http.no_storage": Message(
         "{path} could not be written: {reason}",
         "无法写入 {path}：{reason}",

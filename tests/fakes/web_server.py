@@ -8,6 +8,7 @@ async with WebServer() as web:
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any
@@ -20,8 +21,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class WebServer:
     """Answers what was routed, 404 otherwise. `requests` are all that came."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.port = port
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.port, self._tls = port, tls
         self.requests: list[web.Request] = []
         self.bodies: list[bytes] = []
         self._routes: dict[str, Handler] = {}
@@ -36,7 +37,7 @@ class WebServer:
         return f"127.0.0.1:{self.port}"
 
     def url(self, path: str) -> str:
-        return f"http://{self.host}{path}"
+        return f"{'https' if self._tls else 'http'}://{self.host}{path}"
 
     def route(self, path: str, handler: Handler | None = None, **answer: Any) -> None:
         """Answer `path` by `handler`, or with a response made of `answer`."""
@@ -57,7 +58,7 @@ class WebServer:
         app.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self

@@ -239,12 +239,13 @@ async def test_a_mirror_is_asked_when_the_registry_is_down(node: Node, registry:
 
 # --- Pushes -----------------------------------------------------------------------------------------------------------
 async def until(wanted: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not wanted():
             await asyncio.sleep(0.002)
 
 
-async def test_a_push_is_a_hint_and_many_are_one(node: Node, registry: SignedRegistry) -> None:
+@pytest.mark.parametrize("many", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
+async def test_a_push_is_a_hint_and_many_are_one(node: Node, registry: SignedRegistry, many: int) -> None:
     registry.publish("a")
     source = node.source(registry.config())
     listening = asyncio.ensure_future(source.run(node.heard))
@@ -253,12 +254,12 @@ async def test_a_push_is_a_hint_and_many_are_one(node: Node, registry: SignedReg
         registry.publish("b")
         await until(lambda: "skill:b@1.0" in node.refs())
         registry.web.requests.clear()
-        for _ in range(20_000):
+        for _ in range(many):
             registry.pushes[0].put_nowait('{"id": 1, "type": "release.published", "ts": 1, "data": {}}')
         registry.pushes[0].put_nowait("rubbish")
         registry.publish("c")
         await until(lambda: "skill:c@1.0" in node.refs())
-        assert len(registry.web.requests) < 2_000
+        assert len(registry.web.requests) < many // 5
     finally:
         listening.cancel()
 

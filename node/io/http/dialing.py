@@ -92,7 +92,7 @@ class GuardedDialer:
         return socket.socket(family, kind, proto)
 
     def connector(self) -> aiohttp.TCPConnector:
-        """A pool of connections. Raises UsageError `http.bad_key` when the certificates cannot be read."""
+        """A pool of connections. Raises UsageError `http.bad_authority` when the certificates cannot be read."""
         import aiohttp
         from aiohttp.abc import AbstractResolver
 
@@ -123,7 +123,7 @@ class GuardedDialer:
         try:
             return ssl.create_default_context(cafile=str(Path(self._bounds.ca_file).expanduser()))
         except (OSError, ssl.SSLError) as error:
-            raise UsageError("http.bad_key", key=self._bounds.ca_file, reason=str(error)[:200]) from None
+            raise UsageError("http.bad_authority", path=self._bounds.ca_file, reason=str(error)[:200]) from None
 
 
 def was_refused(error: BaseException | None) -> bool:

@@ -81,7 +81,16 @@ async def spoken(origin: Origin, target: Target, bounds: HttpBounds, world: Worl
 FAULTS = frozenset({"http.unreachable", "http.timed_out", "http.broken", "http.failed"})
 """What says that an origin is ill."""
 
-UNSAID = frozenset({"http.forbidden_address", "http.bad_url", "http.untrusted", "http.no_storage"})
+UNSAID = frozenset(
+    {
+        "http.forbidden_address",
+        "http.bad_key",
+        "http.bad_authority",
+        "http.bad_url",
+        "http.untrusted",
+        "http.no_storage",
+    }
+)
 """What says nothing about its health."""
 
 
