@@ -28,6 +28,7 @@ from protocol.announce import Heard
 from protocol.dialects import Foreign
 from protocol.lan_admission import Admission, Admitted, Floor, Refusal
 from protocol.lan_answers import Answers
+from protocol.lan_calls import CROWDED, Calls
 from protocol.lan_events import (
     EVENT_OF,
     BeaconConfig,
@@ -92,6 +93,7 @@ class Beacon:
         self._events: deque[Event] = deque(maxlen=limits.LAN_EVENTS)
         self._subnets = Subnets((*config.networks, *(ip for ip, _ in config.seeds)))
         self._answers = Answers(self._schedule, self._door.refuse, self._subnets, chance, now)
+        self._calls = Calls(now)
         self._challenges = Bucket(limits.CHALLENGES_RATE, limits.CHALLENGES_RATE, now)
         self._watch_until = self._watched_until = self._deaf_until = float("-inf")
         self._last_announce = self._own_clone = float("-inf")
@@ -182,6 +184,8 @@ class Beacon:
         outcome = self._door.admit(data, ip, now, self._wall(now))
         address = Address(ip, port, iface)
         if not isinstance(outcome, Admitted):
+            if outcome.reason in CROWDED and self._subnets.near(ip) and self._calls.is_due(ip, len(data), now):
+                self.ask_at(ip, now)
             return self._doubt(outcome.heard, address, len(data), now) if outcome.heard else None
         if outcome.extension is None:
             return self._hear_unsigned(outcome.heard, address, len(data), now)
@@ -260,7 +264,7 @@ class Beacon:
             return self._voice.announce_raw(moment) if self._config.raw_text else self._voice.announce(moment)
         if task.kind is Job.REQUEST:
             nonce = self._chance.randbytes(NONCE_BYTES)
-            self._door.asked(nonce, now)
+            self._door.asked(nonce, now, task.ip)
             if not task.ip:
                 self._schedule.later(Job.REQUEST, now + self._config.request_interval * self._chance.uniform(0.9, 1.1))
             return self._voice.request(moment, nonce, probe=task.probe, padded=not task.known)

@@ -1,6 +1,6 @@
 """The door of the local network: which datagrams are heard at all, cheapest test first (LAN.md 5.3, SECURITY 6).
 
-size -> bucket of the source address -> address known for forgeries (then only known keys pass) -> seen before -> decode ->
+size -> (an answer we await from that very address passes by the next two) -> bucket of the source address -> address known for forgeries (then only known keys pass) -> seen before -> decode ->
 bucket of the claimed key -> budget for signature checks -> signature -> binding of text and extension -> replay. Every refusal has a reason and is counted, nothing is ever raised. A
 datagram that is not signed passes without a key: a hint, no more.
 
@@ -12,7 +12,7 @@ exchange, an old recording never passes. What is known of a key outlives the pee
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,6 +93,7 @@ class Admission:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._floors: OrderedDict[str, Floor] = OrderedDict(floors or {})
         self._nonces: OrderedDict[bytes, float] = OrderedDict()
+        self._expected: OrderedDict[str, deque[bytes]] = OrderedDict()
         self.refused: Counter[str] = Counter()
         self.last_refusals: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
@@ -101,8 +102,13 @@ class Admission:
         """To be kept on disk and handed back at the next start."""
         return dict(self._floors)
 
-    def asked(self, nonce: bytes, now: float) -> None:
-        """We sent a question with this nonce; its echo proves life for some seconds."""
+    def asked(self, nonce: bytes, now: float, ip: str = "") -> None:
+        """We sent a question with this nonce, to `ip` alone or to all; its echo proves life for some seconds."""
+        if ip:
+            self._expected.setdefault(ip, deque(maxlen=limits.EXPECTED_NONCES)).append(nonce)
+            self._expected.move_to_end(ip)
+            if len(self._expected) > NONCES:
+                self._expected.popitem(last=False)
         self._nonces[nonce] = now + NONCE_LIFE
         while len(self._nonces) > NONCES:
             self._nonces.popitem(last=False)
@@ -129,9 +135,10 @@ class Admission:
     def _admit(self, data: bytes, ip: str, now: float, wall: int) -> Admitted | Refused:
         if len(data) > limits.DATAGRAM_READ:
             return Refused(Junk.TOO_LONG)
-        if not self._sources.take(ip, now):
+        awaited = self._is_awaited(data, ip)
+        if not self._sources.take(ip, now) and not awaited:
             return Refused(Refusal.SOURCE_RATE)
-        if not self._forgers.has(ip, now) and not self._known("", ip):
+        if not awaited and not self._forgers.has(ip, now) and not self._known("", ip):
             return Refused(Refusal.FORGER)
         mark = _fingerprint(data)
         if mark in self._seen:
@@ -145,15 +152,24 @@ class Admission:
         claimed = self._seal.claimed_key(heard.record)
         if not claimed:
             return Refused(Refusal.BAD_EXTENSION)
-        if not self._keys.take(claimed, now):
+        if not self._keys.take(claimed, now) and not awaited:
             return Refused(Refusal.KEY_RATE)
-        known = self._known(claimed, ip)
+        known = awaited or self._known(claimed, ip)
         if not known and not self._forgers.has(ip, now):
             return Refused(Refusal.FORGER)
         budget = self._reserved if known else self._budget
         if not budget.take(now):
             return Refused(Refusal.VERIFY_BUDGET)
         return self._verify(heard, ip, now, wall)
+
+    def _is_awaited(self, data: bytes, ip: str) -> bool:
+        """Whether it holds the nonce of a question we sent to that address alone, for the first time: nobody who only uses the
+        address has seen it."""
+        nonces = self._expected.get(ip)
+        found = next((nonce for nonce in nonces if nonce in data), None) if nonces else None
+        if nonces and found is not None:
+            nonces.remove(found)
+        return found is not None
 
     def _verify(self, heard: Heard, ip: str, now: float, wall: int) -> Admitted | Refused:
         opened = self._seal.open(heard.record)

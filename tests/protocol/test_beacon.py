@@ -21,6 +21,7 @@ from protocol.lan_events import (
     Woke,
 )
 from protocol.lan_text import AgentAnnounce, CapShare, DiscoveryResponse
+from protocol.lan_voice import Moment
 from protocol.peers import PeerState
 from tests.fakes.fake_lan import FakeLan
 
@@ -336,3 +337,32 @@ def test_an_address_named_by_another_source_is_asked() -> None:
     lan.heal()
     here.beacon.ask_at(there.ip, lan.now)
     assert lan.run_until(lan.everybody_knows_everybody) < 0.1
+
+
+@pytest.mark.parametrize("sources", [1, 230])
+def test_a_flood_in_a_newcomers_own_name_hides_it_for_two_seconds_at_most(sources: int) -> None:
+    lan = settled(2)
+    victim, other = lan.nodes
+    real = other.beacon._voice.announce(Moment(int((1_767_225_600.0 + lan.now) * 1000), 5.0, False))
+    assert real is not None
+    name, number, before = "10.0.0.4", 0, victim.sent_bytes  # the address of the one that is added next
+
+    def flood(until: float) -> None:
+        nonlocal number
+        while lan.now < until:
+            for _ in range(20):
+                number += 1
+                forged = real[:-8] + number.to_bytes(8, "big")
+                lan.inject(forged, name if number % sources == 0 else f"10.0.9.{number % sources}", victim)
+            lan.run(0.01)
+
+    flood(lan.now + 3.0)
+    assert lan.nodes[0] is victim and victim.sent_bytes - before < number * len(real), "never more than came"
+    newcomer = lan.add()
+    assert newcomer.ip == name
+    end = lan.now + 2.0
+    while lan.now < end and not victim.knows(newcomer):
+        flood(lan.now + 0.05)
+    assert victim.knows(newcomer) and victim.knows(other)
+    flood(lan.now + 12.0)
+    assert victim.knows(newcomer) and victim.knows(other), "and it is not lost again"
