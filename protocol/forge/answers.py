@@ -177,9 +177,7 @@ def read_tree(value: object, heads: Mapping[str, str]) -> TreePage:
         raise DataError("forge.bad_answer", what="tree", reason=f"no {NO_ROWS}")
     rows = tuple(_tree_row(row) for row in listed)
     if isinstance(value, dict) and "page" in value:  # Gitea: what is left out is on the next page
-        page, total = _number(value, "page"), _number(value, "total_count")
-        more = bool(rows) and (cut or page * len(rows) < total)
-        return TreePage(rows, more=more)
+        return TreePage(rows, more=bool(rows) and cut)
     return TreePage(rows, cut=cut, more=isinstance(value, list) and _has_next(heads, len(rows)))
 
 

@@ -193,6 +193,11 @@ class FakeForge(WebServer):
                 for r in shown
             ]
             return listed, 200, page * self.page_rows < len(rows)
+        if self.kind == "gitea":
+            page = int(request.query["page"])
+            shown, more = rows[(page - 1) * self.rows : page * self.rows], page * self.rows < len(rows)
+            whole = {"sha": oid, "tree": shown, "truncated": more, "page": page, "total_count": len(rows)}
+            return whole, 200, False
         cut = len(rows) > self.rows
         return (
             {"sha": repo.tree_oid(folder), "url": self.url("/tree"), "tree": rows[: self.rows], "truncated": cut},

@@ -342,13 +342,16 @@ async def test_an_archived_repository_is_deprecated(tmp_path: Path, forge: FakeF
     assert here.codes() == ["forge.archived"]
 
 
-async def test_a_tree_too_large_for_one_answer(tmp_path: Path, forge: FakeForge) -> None:
-    forge.add(made("acme/skills", *(f"s{number}" for number in range(8))))
-    forge.rows = 10
-    here = await bench(tmp_path, forge, {"blobs": 50}, repositories=["acme/skills"])
-    asked = await here.look()
-    assert len(here.heard.sightings()) == 8
-    assert len([line for line in asked if "/trees/" in line]) > 3
+@pytest.mark.parametrize(("kind", "answers"), [("github", 12), ("gitee", 12), ("gitea", 2), ("gitlab", 2)])
+async def test_a_tree_too_large_for_one_answer(tmp_path: Path, kind: str, answers: int) -> None:
+    async with FakeForge(kind) as forge:
+        repo = forge.add(made("acme/skills", *(f"s{number}" for number in range(8))))
+        forge.rows = forge.page_rows = 10
+        here = await bench(tmp_path, forge, {"blobs": 50}, repositories=["acme/skills"])
+        asked = await here.look()
+        assert len(here.heard.sightings()) == 8
+        assert len(repo.rows("", folded=True)) == 18
+        assert len([line for line in asked if "/tree" in line]) == answers
 
 
 async def test_many_files_come_through_the_mirror(tmp_path: Path, forge: FakeForge) -> None:
