@@ -56,16 +56,16 @@ class ServerLook:
         config = self._tools.config
         self._client.skipped = 0
         await self._all(self._configured, self._settings.repositories)
-        found: dict[str, Repo] = {}
+        forge = self._client.forge
         for owner in self._settings.owners:
-            await self._list(self._client.owned(owner, config.pages), found)
-        named = len(found)
+            owned = await self._list(self._client.owned(owner, config.pages))
+            await self._all(self._found, [Hosted(forge, repo, repo.name) for repo in owned])
+        found = []
         for wanted in self._searches(query):
-            await self._list(self._client.search(wanted, config.sort, config.pages), found)
-        repos = list(found.values())
+            found += await self._list(self._client.search(wanted, config.sort, config.pages))
         if config.sort is Sort.STARS:
-            repos[named:] = sorted(repos[named:], key=lambda repo: (-repo.stars, repo.name))
-        await self._all(self._found, repos[: config.most])
+            found.sort(key=lambda repo: (-repo.stars, repo.name))
+        await self._all(self._found, [Hosted(forge, repo, repo.name, named=False) for repo in found[: config.most]])
         return self.outcome
 
     def _searches(self, query: Query) -> list[Wanted]:
@@ -74,17 +74,20 @@ class ServerLook:
         topics = [Wanted(topic=topic) for topic in self._settings.topics]
         return topics + [Wanted(text=words) for words in self._settings.words]
 
-    async def _list(self, rows: AsyncIterator[Repo], found: dict[str, Repo]) -> None:
-        """Take in a list as far as it goes."""
+    async def _list(self, rows: AsyncIterator[Repo]) -> list[Repo]:
+        """What a list names and nothing named before, as far as it goes."""
+        found: list[Repo] = []
         if self._is_over():
-            return
+            return found
         try:
             async for repo in rows:
                 if repo.ids not in self._seen:
-                    found.setdefault(repo.ids, repo)
+                    self._seen.add(repo.ids)
+                    found.append(repo)
             self.outcome.good += 1
         except OoderError as error:
             self._note(error)
+        return found
 
     async def _all(self, act: Callable[[_T], Awaitable[None]], subjects: Iterable[_T]) -> None:
         async def one(subject: _T) -> None:
@@ -115,28 +118,28 @@ class ServerLook:
             repo = await self._client.repository(wanted.name)
             self._seen.add(repo.ids)
             hosted = Hosted(self._client.forge, repo, wanted.name, wanted.ref, wanted.ids)
-            await self._look(hosted)
+            await self._look(hosted, spare=False)
         except OoderError as error:
             if self._note(error):
                 self.outcome.waiting += 1
             else:
                 tell_failure(origin, error, self._tools, self._emit)
 
-    async def _found(self, repo: Repo) -> None:
-        hosted = Hosted(self._client.forge, repo, repo.name, named=False)
+    async def _found(self, hosted: Hosted) -> None:
         try:
-            await self._look(hosted)
+            await self._look(hosted, spare=True)
         except OoderError as error:
             if self._note(error):
                 self.outcome.waiting += 1
             else:
                 tell_failure(hosted.origin, error, self._tools, self._emit)
 
-    async def _look(self, hosted: Hosted) -> None:
+    async def _look(self, hosted: Hosted, *, spare: bool) -> None:
+        """Look; with `spare` only while the allowance is more than `reserve`, else through git."""
         hosted, memory = recall(hosted, self._tools)
         left = self._client.allowance
         is_low = left is not None and left.left <= self._tools.config.reserve
-        by_git = is_low and not hosted.named and not is_unchanged(hosted, memory)
+        by_git = is_low and spare and not is_unchanged(hosted, memory)
         look = RepositoryLook(hosted, memory, self._client, self._tools, self._emit, by_git=by_git)
         try:
             await look.run()

@@ -115,7 +115,10 @@ class Config(ServerSettings):
     sort: Sort = Field(default=Sort.STARS, description="which search results come first: stars or updated")
     pages: int = Field(default=1, ge=1, le=limits.FORGE_PAGES, description="pages of 100 results for each search")
     most: int = Field(
-        default=30, ge=1, le=limits.FORGE_FOUND, description="repositories found by owners and searches for each forge"
+        default=30,
+        ge=1,
+        le=limits.FORGE_FOUND,
+        description="repositories looked into of what searches find on each forge",
     )
     every: float = Field(
         default=900.0, ge=0, le=86_400, description="seconds before the forge is asked again while the node runs"
