@@ -96,6 +96,10 @@ def chapters(stage: Stage) -> tuple[Chapter, ...]:
         Chapter("Unplugged: the same answers from the cache, with their age", (("--offline", "search", "审批"),)),
         Chapter("A plan first: what would come, from where, and what it may do", (("install", MINUTES, "--plan"),)),
         Chapter("Install the scene with everything it needs, unplugged", (("--offline", "install", MINUTES, "--yes"),)),
+        Chapter(
+            "One skill straight from a folder of a git repository, without a scan",
+            (("install", f"{stage.repository.as_uri()}//skills/skill-calendar", "--plan"),),
+        ),
         Chapter("What is installed, every byte of it held to its digest", (("installed",), ("verify",))),
         Chapter(
             "Call it: the contract is checked on both sides",

@@ -195,7 +195,7 @@ def teller(session: Session) -> Any:
         elif event.state == "completed" and event.step.value not in finished:
             finished.add(event.step.value)
             counted = f" ({event.done})" if event.total else ""
-            brought = f", {size(event.size)}" if event.size else ""
+            brought = f", {size(event.size)}, {size(int(event.rate))}/s" if event.size else ""
             session.screen.talk(f"✓ {number}/6 {name}{counted}{brought}")
         elif event.state == "progressed" and event.note:
             session.screen.talk(f"    {show(event.ref)}: {show(event.note, 200)}")

@@ -36,6 +36,7 @@ from node.keys import node_key
 from node.service import Service
 from protocol import limits
 from protocol.errors import NotFoundError, OoderError, PolicyError, StorageError
+from protocol.install.consents import SAME_BYTES
 from protocol.install.model import Generation, Installed
 from protocol.install.planned import InstallPlan, Question
 from protocol.install.revoked import revoked_among
@@ -190,8 +191,12 @@ class Engine:
             self.log("skill.install.failed", plan.target, code=error.code)
             raise
         for item in outcome.changed:
+            around = item.step in SAME_BYTES
             self.log(
-                _EVENTS[item.kind.value], str(item.ref), generation=outcome.generation.number, step=item.step.value
+                "install.rerouted" if around else _EVENTS[item.kind.value],
+                str(item.ref),
+                generation=outcome.generation.number,
+                step=item.step.value,
             )
         if self._agents is not None:
             return outcome

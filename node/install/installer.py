@@ -118,14 +118,16 @@ class Installer:
     async def _download(self, plan: InstallPlan, stage: Stage, tell: Tell) -> dict[str, Brought]:
         wanted = [item for item in plan.changes if not (item.digest and self._store.has(item.digest))]
         found: dict[str, Brought] = {}
-        size = 0
+        size, clock = 0, asyncio.get_running_loop().time
+        begun = clock()
         tell(StepEvent(Step.DOWNLOAD, "started", plan.target, 0, len(wanted)))
         for item in wanted:
             brought = found[item.release] = await self._fetcher.fetch(item, stage)
             size += brought.size
             note = brought.origin.kind + (f", {len(brought.tried)} locations failed" if brought.tried else "")
-            tell(StepEvent(Step.DOWNLOAD, "progressed", str(item.ref), len(found), len(wanted), size, note))
-        tell(StepEvent(Step.DOWNLOAD, "completed", plan.target, len(found), len(wanted), size))
+            took = clock() - begun
+            tell(StepEvent(Step.DOWNLOAD, "progressed", str(item.ref), len(found), len(wanted), size, note, took))
+        tell(StepEvent(Step.DOWNLOAD, "completed", plan.target, len(found), len(wanted), size, seconds=clock() - begun))
         return found
 
     async def _verify(self, plan: InstallPlan, stage: Stage, brought: dict[str, Brought], tell: Tell) -> None:

@@ -22,7 +22,8 @@ ORDER = tuple(Stage)
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:
-    """`state` is started, progressed, completed, failed or deferred (no node runs: the scene starts with it); `done` of `total` items, `size` bytes brought so far."""
+    """`state` is started, progressed, completed, failed or deferred (no node runs: the scene starts with it); `done` of `total` items, `size` bytes brought so far,
+    `seconds` since the step began."""
 
     step: Stage
     state: str
@@ -31,6 +32,12 @@ class StepEvent:
     total: int = 0
     size: int = 0
     note: str = ""
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second since the step began; 0 when there is nothing to tell."""
+        return self.size / self.seconds if self.seconds > 0 else 0.0
 
     def body(self) -> dict[str, object]:
         """As one JSON line."""

@@ -63,6 +63,8 @@ def parse_target(text: str) -> RepositoryTarget | FileTarget | None:
     body = text.removeprefix("git+")
     scheme = body.partition("://")[0] if "://" in body else "ssh" if _SCP.match(body) else ""
     if scheme not in SCHEMES:
+        if re.match(r"[a-z][a-z0-9+.-]*://", body):
+            raise UsageError("git.bad_url", url=clean(text, 200), reason=f"nothing is installed by {scheme[:20]}:")
         return None
     if body is text and _names_a_file(body, scheme):
         return FileTarget(text) if scheme in ("http", "https") else None

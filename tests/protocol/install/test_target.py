@@ -60,6 +60,7 @@ def test_what_is_no_address_is_left_to_others(text: str) -> None:
         ("https://h.org/o/r//a@-x", "git.bad_ref"),
         ("https://h.org/o/r@..", "git.bad_ref"),
         ("git+https://", "git.bad_url"),
+        ("ftp://h.org/a.zip", "git.bad_url"),
     ],
 )
 def test_an_address_that_cannot_be_is_refused(text: str, code: str) -> None:
