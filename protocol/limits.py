@@ -155,7 +155,10 @@ INSTALL_EVENT_SECONDS: Final = 0.25  # between two events about the progress of 
 # --- Being a SkillCenter (WIRE 3.6; docs/protocol/skill-center.md) -----------------------------------------------------
 CENTER_RELEASES: Final = 1_000_000  # versions in all; the largest public registry has 172,000 items
 CENTER_ITEM_BYTES: Final = 256 * KIB  # JSON text of one item; manifests are bounded alike
-CENTER_PAGE: Final = 50  # rows of a list that names no number
+CENTER_PAGE: Final = (
+    1_000  # rows of a list that names no number: existing clients know no pages and take the first for all
+)
+CENTER_FOUND: Final = 100  # rows of a search that names no number
 CENTER_CHANGES: Final = 500  # releases of one answer for who mirrors
 CENTER_ANSWER_BYTES: Final = 32 * MIB  # answers held, all together
 CENTER_STREAMS: Final = 400  # listeners at once; who gets no place asks from time to time

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ CREATE INDEX IF NOT EXISTS shown_order ON shown(kind, listed, key);
 CREATE TABLE IF NOT EXISTS facets(facet TEXT NOT NULL, key TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY(facet, key, row)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS facets_row ON facets(row);
 """
+DEEP = 2_000  # rows from which a page is not reached by walking
 _FOR_EVER = 3.0e9
 _DOWNLOADS = ',"downloads":'
 
@@ -88,6 +90,7 @@ class Shelf:
         self._db = self._connect()
         self._reader = self._connect()
         self._counts: dict[tuple[object, ...], int] = {}
+        self._orders: dict[Kind, array[int]] = {}
         self.n = int(self._state("n") or "0")
         """The last event that is shown."""
 
@@ -122,6 +125,7 @@ class Shelf:
             self._index.apply([self._said(main, now) for main in some], self._rules(), now)
         with self._reading:
             self._counts.clear()
+            self._orders.clear()
             self.n = n
 
     def count_downloads(self, counted: Mapping[Ref, int]) -> None:
@@ -184,9 +188,21 @@ class Shelf:
             if wanted.facets:
                 return self._filtered(db, wanted)
             chosen = "SELECT row FROM shown WHERE kind = ? AND listed = 1 ORDER BY key LIMIT ? OFFSET ?"  # only the narrow index is walked
-            rows = self._rows(db, chosen, (wanted.kind.value, wanted.limit, wanted.offset), "key")
+            if wanted.offset >= DEEP:
+                numbers = self._order(db, wanted.kind)[wanted.offset : wanted.offset + wanted.limit]
+                rows = self._rows(db, "SELECT value AS row FROM json_each(?)", (json.dumps(numbers.tolist()),), "key")
+            else:
+                rows = self._rows(db, chosen, (wanted.kind.value, wanted.limit, wanted.offset), "key")
             count = "SELECT count(*) FROM shown WHERE kind = ? AND listed = 1"
             return Shown(rows, self._count(db, count, (wanted.kind.value,)))
+
+    def _order(self, db: sqlite3.Connection, kind: Kind) -> array[int]:
+        """Every listed row of a kind, in order; read once for each state of the shelf."""
+        found = self._orders.get(kind)
+        if found is None:
+            query = "SELECT row FROM shown WHERE kind = ? AND listed = 1 ORDER BY key"
+            found = self._orders[kind] = array("q", (row for (row,) in db.execute(query, (kind.value,))))
+        return found
 
     def _filtered(self, db: sqlite3.Connection, wanted: Wanted) -> Shown:
         first, *others = wanted.facets

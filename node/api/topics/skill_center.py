@@ -69,7 +69,7 @@ class SearchBody(Lenient):
     """What is looked for."""
 
     query: str = Field(default="", max_length=limits.QUERY_CHARS)
-    limit: int = Field(default=limits.CENTER_PAGE, ge=1, le=limits.PAGE_ROWS)
+    limit: int = Field(default=limits.CENTER_FOUND, ge=1, le=limits.PAGE_ROWS)
     offset: int = Field(default=0, ge=0, le=10_000_000)
 
 
