@@ -164,6 +164,10 @@ class Provider:
         places = frozenset(place for service in self._services.values() if (place := _place(service)))
         emit(Survey(SOURCE, ORIGIN, clock.wall(), places))
 
+    def heard(self) -> tuple[Found, ...]:
+        """Every service that is there now, as claimed."""
+        return tuple(self._services.values())
+
     async def offer(self) -> None:
         """What this node offers changed: publish it."""
         if self._mdns is not None and self._config.publish:

@@ -12,6 +12,7 @@ from node.api.pairings import pairing_body
 from node.api.route import Asked, Call, Route, Told
 from node.offering import share
 from node.peer_list import choose
+from node.service_list import describe_services
 from node.sharing import EVERYONE, read_shares, stop_share
 from protocol import limits
 from protocol.errors import NotFoundError
@@ -22,6 +23,26 @@ class Peers(Told):
     """Peers as their source describes them; empty while no source listens for peers."""
 
     peers: list[dict[str, Any]]
+
+
+class Service(Told):
+    """A service that mDNS heard, as claimed."""
+
+    name: str
+    type: str
+    kind: str
+    ref: str = Field(description="the item it became; empty when it names nobody")
+    addresses: list[str]
+    port: int
+    capabilities: int
+    scenes: int
+    properties: dict[str, str]
+
+
+class Services(Told):
+    """Services of the local network."""
+
+    services: list[Service]
 
 
 class Device(Asked):
@@ -87,6 +108,11 @@ async def list_peers(call: Call) -> dict[str, Any]:
     return {"peers": await call.desk.read(call.desk.peers)}
 
 
+async def list_services(call: Call) -> dict[str, Any]:
+    """What mDNS heard."""
+    return {"services": describe_services(call.desk.service.ports.lan)}
+
+
 async def show_pairing(call: Call) -> dict[str, Any]:
     """How pairing goes."""
     return pairing_body(call.desk.pairings, call.language)
@@ -144,6 +170,15 @@ ROUTES = (
         summary="Other nodes that this one sees",
         handler=list_peers,
         answer=Peers,
+        tagged=True,
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/services",
+        name="list_services",
+        summary="Services of the local network that mDNS heard",
+        handler=list_services,
+        answer=Services,
         tagged=True,
     ),
     Route(

@@ -43,6 +43,7 @@ export async function begin() {
   change({ session: "open" });
   await Promise.all([loadSources(), search()]);
   await loadSky(); // heavy, and nobody waits for it to read the first cards
+  loadPeers().catch(tellFailure);
   onEvent(hear);
   listen(state.status?.last_event ?? 0);
   setInterval(() => change({ minute: Math.floor(Date.now() / TICK) }), TICK);
@@ -85,6 +86,7 @@ export async function loadSky() {
 
 export async function loadPeers() {
   if (offers("peers")) change({ peers: (await ask("peers")).peers });
+  if (offers("services")) change({ services: (await ask("services")).services });
 }
 
 /** Choose what is looked for; the first page is shown again. */
@@ -157,6 +159,7 @@ function hear(event) {
   else if (event.type.startsWith("item.")) {
     if (event.type === "item.discovered") welcome(event.ref);
     const rows = () => Promise.all([search(), loadSky(), loadStatus()]);
+    if (event.ref.startsWith("agent:")) soon("peers", loadPeers);
     soon("rows", rows);
     soon("rows again", rows, HELD);
   } else if (event.type.startsWith("source.") || event.type.startsWith("discovery.")) {

@@ -14,7 +14,7 @@ const STATUSES = ["online", "busy", "offline", "sleeping", "faulty", "unavailabl
 const LAMPS = { online: "online", busy: "slow", offline: "offline", sleeping: "connecting", faulty: "disabled", unavailable: "disabled", fresh: "online", suspect: "slow", gone: "offline" };
 
 class Devices extends Part {
-  static watches = ["minute", "sky", "routes", "peers", "devices"];
+  static watches = ["minute", "sky", "routes", "peers", "services", "devices"];
 
   connectedCallback() {
     super.connectedCallback();
@@ -23,8 +23,9 @@ class Devices extends Part {
 
   view() {
     this.learn();
-    const rows = state.peers?.length ? state.peers : [...(state.devices ?? new Map()).values()];
-    const mdns = rows.filter((row) => sourcesOf(row).includes("mdns_dns_sd"));
+    const described = state.devices ?? new Map();
+    const rows = state.peers?.length ? state.peers.map((peer) => ({ ...described.get(refOf(peer)), ...peer })) : [...described.values()];
+    const mdns = state.services;
     return [
       h(
         "section",
@@ -40,7 +41,6 @@ class Devices extends Part {
 
   /** Agents are described by their details; each is asked for once per version of its row. */
   learn() {
-    if (state.peers?.length) return;
     const agents = state.sky.filter((row) => row.kind === "agent" && inScope(row)).slice(0, MOST);
     const known = state.devices ?? new Map();
     const missing = agents.filter((row) => known.get(row.ref)?.mark !== row.digest + row.seen_at + row.freshness);
@@ -71,7 +71,6 @@ const fromDetail = (row, body) => ({
   scenes: body.facts.scenes ?? [],
 });
 
-const sourcesOf = (row) => row.sources ?? (row.seen_by ? [row.seen_by].flat() : []);
 const size = (value) => (Array.isArray(value) ? value.length : Number(value) || 0);
 const nameOf = (row) => shown(row.name || row.device_name || row.agent_id || row.id, 60);
 const refOf = (row) => row.ref ?? "agent:" + (row.agent_id ?? row.id);
@@ -101,17 +100,15 @@ const face = (status) =>
     h("circle", { class: "lamp " + (LAMPS[status] ?? "disabled"), cx: 7.5, cy: -7, r: 4 }),
   );
 
+/** A service with its properties, all as claimed. */
 function service(row) {
-  const address = [row.addresses].flat().filter(Boolean).map((one) => (typeof one === "string" ? one : one.ip))[0];
+  const address = row.addresses[0] ?? "";
+  const where = address ? `${address.includes(":") ? `[${address}]` : address}:${row.port}` : "";
   return h(
     "li",
-    { key: refOf(row) },
-    h(
-      "button",
-      { type: "button", onclick: () => open(refOf(row)) },
-      h("span", { class: "who" }, h("bdi", { class: "name" }, nameOf(row)), h("small", {}, `${t("one.agent")} · _ooder._tcp`)),
-      h("code", {}, shown(address ? `${address.includes(":") ? `[${address}]` : address}:${row.port ?? row.tcp_port ?? ""}` : "", 80)),
-    ),
+    { key: row.name },
+    h("div", { class: "service" }, h("span", { class: "who" }, row.ref ? h("button", { type: "button", class: "plain name", onclick: () => open(row.ref) }, h("bdi", {}, shown(row.name.replace(`.${row.type}`, ""), 80))) : h("bdi", { class: "name" }, shown(row.name, 80)), h("small", {}, `${t("one." + row.kind)} · ${shown(row.type, 60)}`)), h("code", {}, shown(where, 80))),
+    h("details", {}, h("summary", {}, t("services.properties"), h("small", {}, Object.keys(row.properties).length)), h("dl", { class: "facts" }, Object.entries(row.properties).map(([name, value]) => h("div", { key: name }, h("dt", {}, shown(name, 60)), h("dd", {}, h("bdi", {}, shown(value, 200))))))),
   );
 }
 

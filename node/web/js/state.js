@@ -31,6 +31,7 @@ export const state = {
   wanted: 24, // rows shown
   sky: [], // rows on the radar
   peers: null,
+  services: [], // what mDNS heard
   fresh: new Set(), // refs that just appeared
   scan: null,
   events: [],

@@ -204,3 +204,15 @@ async def test_what_is_shared_is_listed_until_it_is_stopped(node: Running) -> No
     ] == "share.bad_audience"
     assert (await node.call("DELETE", "/api/v1/shares/skill:skill-msg-mail"))[0] == 200
     assert (await node.get("/api/v1/shares"))[1]["shares"] == []
+
+
+async def test_services_of_the_network_are_listed_as_claimed(node: Running) -> None:
+    from types import SimpleNamespace
+
+    from tests.sources.test_mdns_dns_sd import SERVICE, Found, service
+
+    found = (service("node-9"), Found(SERVICE, "evil\u202e." + SERVICE, ("192.0.2.1",), 1, {b"x": b"\xff\x00"}))
+    node.desk.service.ports.lan.services = SimpleNamespace(heard=lambda: found)  # type: ignore[assignment]
+    rows = (await node.get("/api/v1/services"))[1]["services"]
+    assert {row["ref"] for row in rows} == {"agent:node-9", ""} and rows[0]["properties"]
+    assert "\u202e" not in str(rows) and "\x00" not in str([list(row["properties"].values()) for row in rows])

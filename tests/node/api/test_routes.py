@@ -60,6 +60,7 @@ GOOD: dict[str, tuple[str, Any, int]] = {
     "scene_logs": ("/api/v1/installed/scene:nobody/logs", None, 404),
     "skill_settings": ("/api/v1/installed/skill:nobody/settings", None, 404),
     "change_skill_settings": ("/api/v1/installed/skill:nobody/settings", {"settings": {"a": "b"}}, 404),
+    "list_services": ("/api/v1/services", None, 200),
     "show_pairing": ("/api/v1/pairing", None, 200),
     "start_pairing": ("/api/v1/pairing", {}, 202),
     "confirm_pairing": ("/api/v1/pairing/confirm", {"yes": True}, 404),

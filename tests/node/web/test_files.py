@@ -81,8 +81,10 @@ def reachable(*names: str) -> set[str]:
 
 def test_what_the_first_view_needs_is_fetched_at_once_and_the_rest_later() -> None:
     page = (WEB / "index.html").read_text("utf-8")
-    first = reachable("early.js", "main.js")
-    assert re.findall(r'modulepreload" href="/web/js/([^"]+)"', page) == sorted(first)
+    first, early = reachable("early.js", "main.js"), reachable("early.js")
+    listed = re.findall(r'modulepreload" href="/web/js/([^"]+)"', page)
+    assert sorted(listed) == sorted(first)
+    assert set(listed[: len(early)]) == early, "what asks the node comes before what draws"
     assert first | reachable("rooms.js") == {path.name for path in SCRIPTS}
 
 
