@@ -25,6 +25,7 @@ from protocol.dht.tasks import Later, pool
 from protocol.refs import Kind
 
 _AGREE = 2  # holders that name the same records end a quick reading
+_OVERFLOWED = 5  # holders of a full index node, which seldom hold the same: what fewer than eight of nine have is also further down
 _HEDGED = 4  # questions in flight of a quick reading until it found a holder: two of four are there when 40 % are dead
 _WIDEST = 8  # questions in flight where many are silent: one more for each
 _PATIENCE = 3  # soft timeouts until a silent node, asked twice, is not waited for even where few answered
@@ -73,6 +74,15 @@ class KeyReading:
         return True
 
 
+@dataclass(slots=True)
+class Tour:
+    """What the looks of one listing share: how often each node was asked, so that they are spread, and the verified records, which
+    many levels of the index name, by hash."""
+
+    asked: Counter[Contact] = field(default_factory=Counter)
+    seen: dict[bytes, SignedPointer] = field(default_factory=dict)
+
+
 class Search:
     """One lookup under way: with a `place` it also collects the records that belong there. `done` is set at the end."""
 
@@ -85,7 +95,7 @@ class Search:
         careful: bool = False,
         width: int = limits.DHT_K,
         tell: Tell = lambda found: None,
-        asked: Counter[Contact] | None = None,
+        tour: Tour | None = None,
     ) -> None:
         self._node, self._key, self._place, self._careful, self._tell = node, key, place, careful, tell
         self._values = place is not None
@@ -93,9 +103,9 @@ class Search:
         paths = limits.DHT_PATHS if careful else 1
         near = seeds(node, target, max(width, paths * limits.DHT_ALPHA))
         alpha = limits.DHT_ALPHA if careful or place is None else _HEDGED
-        self._asked: Counter[Contact] = Counter() if asked is None else asked
-        if asked is not None and not careful:
-            near, alpha = sorted(near[:_NEAR], key=self._asked.__getitem__)[:_HEDGED], _AGREE
+        self._tour = tour or Tour()
+        if tour is not None and not careful:
+            near, alpha = sorted(near[:_NEAR], key=tour.asked.__getitem__)[:_HEDGED], _AGREE
         self.lookup = Lookup(
             target, near, node.networks.of, own=node.own.id, width=width, paths=paths, alpha=alpha, trusted=node.trusted
         )
@@ -128,7 +138,7 @@ class Search:
         node = self._node
         settled = self._settled()
         for candidate in self.lookup.next_questions():
-            self._asked[candidate.contact] += 1
+            self._tour.asked[candidate.contact] += 1
             node.tell(
                 Asked(self._number, self.lookup.target, candidate.contact, candidate.path, candidate.hops, node.now)
             )
@@ -148,8 +158,10 @@ class Search:
         elif self._sets:
             agreeing = max(self._sets.values())
             needed = max(1, _AGREE - agreeing)  # no more in flight than may still be needed
+            if self.reading.overflowed and len(self._sets) > 1:
+                needed = limits.DHT_ALPHA
             lookup.alpha = max(needed, _HEDGED) if self._silent else needed
-            if agreeing >= _AGREE:
+            if agreeing >= _AGREE or (self.reading.overflowed and self.reading.holders >= _OVERFLOWED):
                 lookup.stop()
         elif len(lookup.answered) >= _AGREE:
             lookup.alpha = wide  # they know nothing: this may be a long way
@@ -193,7 +205,12 @@ class Search:
         self.reading.holders += 1
         self._sets[frozenset(answer.hashes)] += 1
         for name in answer.hashes:
-            if name not in self._have:
+            if name in self._have:
+                continue
+            known = self._tour.seen.get(name)
+            if known is not None:
+                self._accept(name, known, whom)
+            else:
                 self._listed.setdefault(name, []).append(whom)
         self._pull(whom)
 
@@ -201,10 +218,16 @@ class Search:
         name = short_hash(raw)
         if name in self._have:
             return
-        signed = self._node.verifier.open(raw, self._node.now, self._node.wall, wanted=True)
+        signed = self._tour.seen.get(name)
+        if signed is None:
+            signed = self._node.verifier.open(raw, self._node.now, self._node.wall, wanted=True)
         if signed is None:
             self.reading.refused += 1
             return
+        self._accept(name, signed, whom)
+
+    def _accept(self, name: bytes, signed: SignedPointer, whom: Contact) -> None:
+        self._tour.seen[name] = signed
         self._have.add(name)
         self._listed.pop(name, None)
         if self._place is None or key_at(signed, self._place) != self._key:
@@ -220,7 +243,7 @@ class Search:
     def _pull_missing(self) -> bool:
         """Ask for what is listed and not here; whether anything is still under way."""
         holders = {whom for names in self._listed.values() for whom in names}
-        for whom in sorted(holders, key=lambda each: (self._asked[each], each.id ^ self._number)):
+        for whom in sorted(holders, key=lambda each: (self._tour.asked[each], each.id ^ self._number)):
             self._pull(whom)
         return bool(self._pulling)
 
@@ -235,7 +258,7 @@ class Search:
             if not names:
                 return
             self._loads[whom] += 1
-            self._asked[whom] += 1
+            self._tour.asked[whom] += 1
             for name in names:
                 self._pulling[name] = whom
             question = Pull(node.seal.public, self._key, node.token_for(whom), tuple(names))
@@ -287,13 +310,13 @@ async def get(
     *,
     careful: bool = False,
     tell: Tell = lambda found: None,
-    asked: Counter[Contact] | None = None,
+    tour: Tour | None = None,
 ) -> KeyReading:
-    """The records under a key that belong to `place`; they are written back to the nearest node that had nothing. `asked` counts
-    the questions of a whole listing, which so are spread over many nodes."""
-    search = Search(node, key, place=place, careful=careful, tell=tell, asked=asked)
+    """The records under a key that belong to `place`; they are written back to the nearest node that had nothing. Looks of one
+    listing share a `tour`."""
+    search = Search(node, key, place=place, careful=careful, tell=tell, tour=tour)
     reading = await search.go()
-    if asked is not None and reading.answered < _AGREE:  # who it began with is not there any more
+    if tour is not None and reading.answered < _AGREE:  # who it began with is not there any more
         search = Search(node, key, place=place, careful=careful, tell=tell)
         reading = await search.go()
     missing = search.nearest_without()
@@ -324,7 +347,7 @@ async def listing(
 ) -> Listing:
     """Walk the index of a word. Records stream to `tell`, each name and publisher once per improvement."""
     walk, found = Walk(kind, word), Listing()
-    merged, asked = KeyReading(b""), Counter[Contact]()
+    merged, tour = KeyReading(b""), Tour()
 
     def heard(record: RecordFound) -> None:
         signed = record.signed
@@ -333,10 +356,10 @@ async def listing(
 
     async def look(path: str) -> None:
         place = Place(word, len(path))
-        reading = await get(node, walk.key(path), place, careful=careful, tell=heard, asked=asked)
+        reading = await get(node, walk.key(path), place, careful=careful, tell=heard, tour=tour)
         found.asked += reading.asked
         if reading.unread:  # once more, of others
-            again = await get(node, walk.key(path), place, careful=careful, tell=heard, asked=asked)
+            again = await get(node, walk.key(path), place, careful=careful, tell=heard, tour=tour)
             found.asked += again.asked
             for signed in reading.records.values():
                 again.take(signed)
