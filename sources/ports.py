@@ -7,14 +7,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from protocol import limits
-from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree
-from protocol.http.breaker import Health
-from protocol.http.exchange import Downloaded, HttpAnswer, HttpRequest
-from protocol.items import Json
-from protocol.skill_center.revocations import Revocation
+
+if TYPE_CHECKING:  # named in signatures only; a source pays for what it uses itself
+    from protocol.git_rules import CommitNote, RepoUrl, Tip, Tree
+    from protocol.http.breaker import Health
+    from protocol.http.exchange import Downloaded, HttpAnswer, HttpRequest
+    from protocol.items import Json
+    from protocol.skill_center.revocations import Revocation
 
 
 class Clock(Protocol):
