@@ -96,7 +96,7 @@ class ForgeProvider:
         self._conclude(outcomes, clock.loop())
 
     def _conclude(self, outcomes: Sequence[tuple[ForgeClient, Outcome]], now: float) -> None:
-        errors = [error for _, one in outcomes for error in ([one.ended] if one.ended else []) + one.errors]
+        errors = [error for _, one in outcomes for error in _telling(one)]
         self._remark = errors[0] if errors else _low(outcomes)
         if errors and not any(one.good for _, one in outcomes):
             raise errors[0]
@@ -120,6 +120,13 @@ class ForgeProvider:
             return await fetch_blobs(client, name, oids, limits.ITEM_FILE_BYTES)
 
         return await deliver(look, path, fetch)
+
+
+def _telling(outcome: Outcome) -> list[OoderError]:
+    """Errors, the one that says most first: a limit before what else went wrong, a cause before the rest it led to."""
+    ended = outcome.ended
+    first = [ended] if ended is not None and ended.code != "http.resting" else []
+    return first + outcome.errors
 
 
 def _low(outcomes: Sequence[tuple[ForgeClient, Outcome]]) -> OoderError | None:

@@ -719,6 +719,14 @@ def test_whatever_a_forge_answers_nothing_worse_than_an_error_comes_of_it(
     asyncio.run(look())
 
 
+async def test_a_forge_that_is_never_there_is_told_by_its_cause(tmp_path: Path) -> None:
+    async with FakeForge() as forge:
+        here = await bench(tmp_path, forge, topics=["a", "b", "c"])
+    with pytest.raises(UnavailableError) as told:
+        await here.look()
+    assert told.value.code == "http.unreachable", "not that it is left alone by now"
+
+
 async def test_a_dead_forge_is_told_and_what_was_known_stays(tmp_path: Path) -> None:
     async with FakeForge() as forge:
         forge.add(made())
