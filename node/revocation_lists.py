@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from protocol.errors import StorageError
@@ -61,5 +62,6 @@ class Revocations:
                 os.fsync(file.fileno())
             fresh.replace(self.path)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
             raise StorageError("home.unwritable", path=str(self.path), reason=error.strerror or "?") from error

@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from protocol.errors import DataError, StorageError
@@ -51,7 +52,8 @@ class SourceMemory:
             finally:
                 os.close(folder)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
             raise StorageError("home.unwritable", path=str(path), reason=error.strerror or "?") from error
 
     def _path(self, name: str) -> Path:
