@@ -237,6 +237,8 @@ class Source(Light):
     in_scope: bool
     items: int = Field(description="items it has seen")
     places: list[str]
+    looked_at: dict[str, float] = Field(description="place -> wall time of the last whole look")
+    unread: dict[str, int] = Field(description="place -> how many files there could not be read")
 
 
 class Sources(Told):

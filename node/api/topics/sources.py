@@ -58,6 +58,7 @@ async def list_sources(call: Call) -> dict[str, Any]:
 
     def look() -> dict[str, Any]:
         counts = service.counts_by_source()
+        looks = service.index.origins()
         asked = service.scope_sources(scope)
         return {
             "scope": scope.value,
@@ -68,7 +69,9 @@ async def list_sources(call: Call) -> dict[str, Any]:
                     "enabled": state.light is not Light.DISABLED,
                     "in_scope": state.name in asked,
                     "items": counts.get(state.name, 0),
-                    "places": service.places_of(state.name),
+                    "places": [info.origin for info in looks if info.source == state.name],
+                    "looked_at": {info.origin: info.surveyed_at for info in looks if info.source == state.name},
+                    "unread": {info.origin: info.problems for info in looks if info.source == state.name},
                 }
                 for state in service.states()
             ],
