@@ -43,7 +43,8 @@ class Node:
         log = self.home / "serve.log"
         with log.open("wb") as out:
             words = [sys.executable, "-m", "node", "serve", "--no-browser", *flags]
-            process = subprocess.Popen(words, env=self.env, stdout=out, stderr=out)
+            env = {**self.env, "OODER_LANG": "en"}  # what it prints is read below
+            process = subprocess.Popen(words, env=env, stdout=out, stderr=out)
             try:
                 yield log
             finally:

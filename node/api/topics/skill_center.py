@@ -38,7 +38,7 @@ class Lists(Lenient):
     capId: str = Field(default="", max_length=limits.ID_CHARS)  # noqa: N815 - the guide's name
     sceneId: str = Field(default="", max_length=limits.ID_CHARS)  # noqa: N815
     tag: str = Field(default="", max_length=limits.NAME_CHARS)
-    limit: int = Field(default=limits.CENTER_PAGE, ge=1, le=limits.PAGE_ROWS)
+    limit: int | None = Field(default=None, ge=1, le=limits.PAGE_ROWS)
     offset: int = Field(default=0, ge=0, le=10_000_000)
     page: int = Field(default=0, ge=0, le=10_000_000)
     size: int = Field(default=0, ge=0, le=limits.PAGE_ROWS)
@@ -107,7 +107,7 @@ async def _listed(call: Call, wanted: Wanted) -> web.Response:
 
 def _wanted(kind: Kind, asked: Lists, *more: str) -> Wanted:
     facets = [prefix + fold(getattr(asked, name)) for name, prefix in _FACETS.items() if getattr(asked, name, "")]
-    size = asked.size or asked.limit
+    size = asked.size or asked.limit or (limits.CENTER_FOUND if asked.q.strip() else limits.CENTER_PAGE)
     offset = (asked.page - 1) * size if asked.page else asked.offset
     return Wanted(kind, asked.q.strip(), (*facets, *more), size, offset)
 
