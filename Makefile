@@ -16,7 +16,7 @@ test: $(VENV)/.ready
 	$(PY) -m mypy
 	$(PY) -m pytest -n auto --dist worksteal -m "not exhaustive and not netns" --ignore tests/node/web --durations 12 || $(AGAIN)
 	$(PY) -m pytest tests/node/web || $(AGAIN)
-	$(PY) -m pytest -m netns tests --durations 12 || $(AGAIN)
+	$(PY) -m pytest -m "netns and not exhaustive" tests --durations 12 || $(AGAIN)
 
 # The long proofs that make test only samples: more seeds, walks, mutations, power losses, double faults. About half an hour.
 prove: $(VENV)/.ready

@@ -16,13 +16,16 @@ from scenarios.topology import load, names
 
 ROOT = Path(__file__).resolve().parents[2]
 
+HEAVY = dict.fromkeys(("community-50", "hostile-swarm"), pytest.mark.exhaustive)
+"""Dozens of processes, which need 30 to 45 s of processor time; `make prove` plays them."""
+
 
 @pytest.mark.netns
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "netns")
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [pytest.param(name, marks=HEAVY.get(name, ())) for name in names()])
 def test_scenario(name: str) -> None:
     command = [sys.executable, "-m", "scenarios", "run", name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     left = Path("/run/netns")
     assert not any(path.name.startswith("ood-") and not alive(path.name) for path in left.iterdir())
