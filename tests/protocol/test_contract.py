@@ -115,10 +115,10 @@ def nested(depth: int) -> Any:
     ids=["deep", "many", "long", "no json", "huge number"],
 )
 def test_values_that_are_too_much_are_refused_quickly(value: Any) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DataError, match=r"more than|no JSON"):
         validate_request(plain(), value)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert check_bounds({"text": ["x", 1.5, None, True]}) == ""
 
 
