@@ -173,10 +173,10 @@ def check_bounds(value: Any) -> str:
 
 
 def _validate(contract: Contract, schema: Schema, value: Any, code: str) -> None:
-    from protocol.schema_check import first_fault  # jsonschema takes long to load, and most runs check no value
-
     reason, place = check_bounds(value), "/"
     if not reason:
+        from protocol.schema_check import first_fault  # jsonschema takes long to load, and most runs check no value
+
         reason, place = first_fault(schema, value)
         if not reason:
             return

@@ -113,12 +113,12 @@ def test_special_files_are_remarks_and_cost_nothing(tmp_path: Path, monkeypatch:
 def test_a_sparse_gigabyte_is_refused_at_the_limit(tmp_path: Path) -> None:
     with (tmp_path / "skill.yaml").open("wb") as file:
         file.truncate(1 << 30)
-    began = time.monotonic()
+    began = time.process_time()
     for content in (*read_files(tmp_path, ["skill.yaml"], LIMIT), *hash_files(tmp_path, ["skill.yaml"], LIMIT)):
         assert content.problem
         assert content.problem.code == "folder.too_large"
         assert content.data == b""
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_a_file_of_exactly_the_limit_is_read(tmp_path: Path) -> None:

@@ -369,7 +369,7 @@ async def test_silence_and_drip_end_in_time(tmp_path: Path) -> None:
         for path in ("/silent", "/drip"):
             began = time.monotonic()
             assert await code_of(client, HttpRequest(server.url(path))) == "http.timed_out"
-            assert time.monotonic() - began < 0.8
+            assert time.monotonic() - began < 3
 
 
 # --- Downloads and sockets ------------------------------------------------------------------------------------------
