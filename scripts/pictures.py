@@ -5,6 +5,7 @@ python -m scripts.pictures [FOLDER]
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -59,8 +60,6 @@ def _installed(page: Any) -> None:
 def _sources(page: Any) -> None:
     page.evaluate("location.hash = '#/sources'")
     page.locator(".panels .panel").first.wait_for()
-    names = "['~/.ooder', '~/qinghe-catalogue']"  # as at home, not as in a folder that is gone a moment later
-    page.evaluate(f"document.querySelectorAll('.places bdi').forEach((one, at) => {{ one.textContent = {names}[at] }})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +106,11 @@ def main(folder: Path = PLACES) -> None:
         )
         with WebNode(home) as node:
             for picture in PICTURES:
-                _take(chromium, node.link(), picture, folder)
+                _take(chromium, node.link(), picture, folder, place)
         chromium.close()
 
 
-def _take(chromium: Any, link: str, picture: Picture, folder: Path) -> None:
+def _take(chromium: Any, link: str, picture: Picture, folder: Path, place: str) -> None:
     context = chromium.new_context(
         locale=picture.language,
         color_scheme=picture.colors,
@@ -119,6 +118,13 @@ def _take(chromium: Any, link: str, picture: Picture, folder: Path) -> None:
         reduced_motion="reduce",
     )
     page = context.new_page()
+
+    def at_home(route: Any) -> None:
+        """Paths as they would be at home, not in a folder that is gone a moment later."""
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace(place, "/home/lin"))
+
+    page.route(re.compile(r"/api/v1/(sources|status)\b"), at_home)
     page.goto(link)
     page.locator(".link.live").wait_for()
     if page.locator(".welcome").count():
