@@ -454,11 +454,11 @@ async def test_a_poisoned_registry_beside_a_healthy_one(node: Node, registry: Si
         garbage.route("/api/v1/center", body=os.urandom(1_000), content_type="application/json")
         ill.route("/api/v1/center", status=500)
         bad = [{"url": one.url("")} for one in (hanging, garbage, dripping, ill)]
-        source = node.source({"registries": [*registry.config()["registries"], *bad], "timeout_s": 0.6})
+        source = node.source({"registries": [*registry.config()["registries"], *bad], "timeout_s": 1.0})
         began = asyncio.get_running_loop().time()
         looking = asyncio.ensure_future(source.search(Query(), node.heard))
         await until(node.refs)
-        assert asyncio.get_running_loop().time() - began < 0.5
+        assert asyncio.get_running_loop().time() - began < 1.0  # before any of the bad ones is given up
         await looking
         codes = {one.code for one in source.failed.values()}
         assert codes >= {"http.timed_out", "http.failed"}
