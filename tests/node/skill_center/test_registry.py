@@ -22,6 +22,8 @@ from protocol.identity import spoken
 from protocol.items import Status
 from protocol.skill_center.changes import decode_change
 from protocol.skill_center.head import bucket_digest, bucket_of, catalogue_digest, line_of, open_head
+from protocol.skill_center.order import Act, Order, sign_order
+from protocol.skill_center.release import open_release
 from protocol.skill_center.revocations import open_revocations
 from tests.node.skill_center.registries import ALICE, MALLORY, Running, a_registry, a_skill
 
@@ -113,6 +115,10 @@ async def test_orders_count_once_here_now_and_for_what_they_name(registry: Runni
         async with registry.client.post(registry.base + path, data=body, headers=headers) as answer:
             return answer.status, json.loads(await answer.text()).get("code", "")
 
+    record = open_release(headers["Ooder-Release"], registry.service.now())
+    here = registry.center.key.public.agent_id
+    foreign = sign_order(MALLORY, Order(Act.PUBLISH, here, record.digest), registry.service.now())
+    assert await post({**headers, "Ooder-Order": foreign}, body) == (403, "center.other_order")
     mixed = {**headers, "Ooder-Order": of_mallory["Ooder-Order"]}
     assert await post(mixed, body) == (403, "center.other_order")
     assert await post({**headers, "Ooder-Order": ""}, body) == (422, "record.malformed")
