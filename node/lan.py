@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from node.between import Between
 from node.io.atomic import write_file
 from node.keys import node_key
 from node.paths import Paths
@@ -23,7 +24,8 @@ from protocol.errors import OoderError, StorageError
 from protocol.identity import SigningKey, agent_id_of
 from protocol.lan_admission import Floor
 from protocol.lan_events import PORT, CloneSeen, Event, Offer, PeerLeft
-from protocol.peers import Peer, PeerState
+from protocol.lan_text import Message
+from protocol.peers import Address, Peer, PeerState
 from sources.ports import Clock
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Shared:
     scenes: tuple[str, ...] = ()
     digest: bytes = b""
     count: int = 0
+    paired: tuple[str, ...] = ()  # capabilities that paired devices may know of
 
 
 class Lan:
@@ -66,7 +69,10 @@ class Lan:
         self.services: Services | None = None
         self.known: OrderedDict[str, Known] = OrderedDict()
         self.clones: deque[tuple[float, CloneSeen]] = deque(maxlen=32)
-        self.listeners: list[Callable[[Event], None]] = []
+        self.between = Between(
+            self._say, lambda: self.offer().agent_id, self.is_paired, lambda: self.shared().paired, clock.wall
+        )
+        self.listeners: list[Callable[[Event], None]] = [self.between.hear]
         self._floors: Mapping[str, Floor] = {}
 
     # --- What the sources ask ----------------------------------------------------------------------------------------
@@ -88,6 +94,17 @@ class Lan:
         except OoderError:
             return False  # decisions that cannot be read make nobody a friend
         return who in keys or any(who == agent_id_of(key) for key in keys)
+
+    def is_paired(self, key: str) -> bool:
+        """Whether the device with that key is this person's, too."""
+        try:
+            return key in read_decisions(self.paths.trust).known_keys
+        except OoderError:
+            return False
+
+    def _say(self, message: Message, to: Address) -> None:
+        if self.provider is not None:
+            self.provider.say(message, to)
 
     def offer(self) -> Offer:
         """What this node says about itself: its name, and what the user chose to share."""

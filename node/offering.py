@@ -23,7 +23,17 @@ from node.keys import node_key
 from node.lan import Shared
 from node.policy import read_decisions
 from node.service import Service
-from node.sharing import EVERYONE, INSTALL, Share, add_share, audiences_of, read_audience, read_duration, read_shares
+from node.sharing import (
+    EVERYONE,
+    INSTALL,
+    PAIRED,
+    Share,
+    add_share,
+    audiences_of,
+    read_audience,
+    read_duration,
+    read_shares,
+)
 from node.version import __version__
 from protocol import limits
 from protocol.catalogue import Offered, encode_row, open_ask, rows_digest, sign_head
@@ -68,7 +78,9 @@ class Offering:
         ids = {kind: tuple(one.share.ref.id for one in public if one.share.ref.kind is kind) for kind in Kind}
         marks: list[Mapping[str, Json]] = [{"row": line.row, "with": line.share.audience} for line in lines]
         digest = bytes.fromhex(rows_digest(marks))[:16] if lines else b""
-        return Shared(ids[Kind.CAPABILITY], ids[Kind.SCENE], digest, len(public))
+        ours = [line.share.ref for line in lines if line.share.audience in (EVERYONE, PAIRED)]
+        paired = tuple(dict.fromkeys(ref.id for ref in ours if ref.kind is Kind.CAPABILITY))
+        return Shared(ids[Kind.CAPABILITY], ids[Kind.SCENE], digest, len(public), paired)
 
     # --- Offers -------------------------------------------------------------------------------------------------------
     def myself(self) -> Mapping[str, Json]:

@@ -9,17 +9,20 @@ from typing import Any
 
 from node.control import Method
 from node.io.peer_client import Point
+from node.lan import Lan
 from node.pairing import Pairing
 from node.peer_list import choose, describe_peers
 from node.policy import know_key
 from node.service import Service
 from protocol.errors import UnavailableError, UsageError
+from protocol.peers import Peer
+from protocol.refs import Kind, parse_ref
 
 AFTERWARDS = 5.0  # seconds the other side can still learn how it ended
 
 
 def peer_methods(service: Service) -> Mapping[str, Method]:
-    """`peers.list`, `peers.traffic`, `peers.pair`, `peers.confirm`."""
+    """`peers.list`, `peers.traffic`, `peers.pair`, `peers.confirm`, `peers.sync`, `peers.handover`."""
     lan = service.ports.lan
 
     async def listed(params: Mapping[str, Any], language: str) -> AsyncIterator[Mapping[str, Any]]:
@@ -53,7 +56,37 @@ def peer_methods(service: Service) -> Mapping[str, Method]:
         lan.pairing.decide(yes=params.get("yes") is True)
         yield {}
 
-    return {"peers.list": listed, "peers.traffic": traffic, "peers.pair": pair, "peers.confirm": confirm}
+    return {
+        **between_methods(lan),
+        "peers.list": listed,
+        "peers.traffic": traffic,
+        "peers.pair": pair,
+        "peers.confirm": confirm,
+    }
+
+
+def between_methods(lan: Lan) -> Mapping[str, Method]:
+    """`peers.sync`, `peers.handover`: between devices of one person."""
+
+    def reached(name: str) -> Peer:
+        row = choose(describe_peers(lan), name)
+        known = lan.known.get(row["key"])
+        if known is None or row["light"] == "offline":
+            raise UnavailableError("peer.unreachable", address=row["name"], reason="silence")
+        return known.peer
+
+    async def sync(params: Mapping[str, Any], language: str) -> AsyncIterator[Mapping[str, Any]]:
+        peer = reached(str(params.get("name")))
+        yield {"peer": peer.name or peer.agent_id, "capabilities": list(await lan.between.ask(peer))}
+
+    async def handover(params: Mapping[str, Any], language: str) -> AsyncIterator[Mapping[str, Any]]:
+        peer, ref = reached(str(params.get("name"))), parse_ref(str(params.get("ref")))
+        if ref.kind is not Kind.CAPABILITY:
+            raise UsageError("share.not_a_capability", ref=str(ref))
+        lan.between.hand_over(peer, ref.id, str(params.get("reason") or ""))
+        yield {"peer": peer.name or peer.agent_id, "capability": ref.id}
+
+    return {"peers.sync": sync, "peers.handover": handover}
 
 
 def _points(service: Service, wanted: str) -> list[Point]:

@@ -78,6 +78,7 @@ def _why(lan: Lan, peer: Peer) -> list[str]:
         found.append("unproven")
     if any(event.key == peer.key for _, event in lan.clones):
         found.append("clone")
+    found += [f"handover:{one.capability}" for (key, _), one in lan.between.handed.items() if key == peer.key]
     provider = lan.provider
     for catalogues in provider.catalogues if provider else ():
         if peer.key in catalogues.problems:

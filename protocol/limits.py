@@ -293,6 +293,7 @@ PEER_FILES_AT_ONCE: Final = 4  # requests at one peer
 PEERS_AT_ONCE: Final = 8  # peers that one tree is fetched from
 PEER_PIECE: Final = MIB  # bytes of a large file asked of one of several peers
 PEER_BUFFER: Final = 4 * MIB  # bytes of an answer that wait to be read
+HANDOVERS: Final = 32  # capabilities other devices want this one to take over
 SHARES: Final = 1_000  # rows of the ledger
 PAIR_SECONDS: Final = 60.0  # for two people to start and compare
 SERVICES: Final = 1_024  # services kept by the browser

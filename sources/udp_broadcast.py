@@ -34,7 +34,8 @@ from protocol.lan_events import (
     PeerSuspected,
 )
 from protocol.lan_extension import INSTANCE_BYTES, Seal
-from protocol.peers import Peer
+from protocol.lan_text import Message
+from protocol.peers import Address, Peer
 from protocol.query import Query
 from protocol.refs import Kind
 from sources.base import Emit
@@ -192,6 +193,12 @@ class Provider:
         """Another source says that somebody may be at `ip`."""
         if self.beacon is not None:
             self.beacon.ask_at(ip, self._context.clock.loop())
+            self._pump()
+
+    def say(self, message: Message, to: Address) -> None:
+        """Send a message that is not about presence, signed, to one address; nothing while the source does not run."""
+        if self.beacon is not None:
+            self.beacon.say(message, self._context.clock.loop(), to)
             self._pump()
 
     @property

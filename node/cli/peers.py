@@ -101,6 +101,39 @@ def unpair(session: Session, name: str) -> None:
         session.screen.data(session.say("peers.unpaired", name=show(row["name"])))
 
 
+@peers_command.command("sync")
+@click.argument("name")
+@common_options
+@click.pass_obj
+def sync(session: Session, name: str) -> None:
+    """The capabilities that one of your devices shares with the others."""
+    said = control.ask(session.paths, "peers.sync", {"name": name}, language=session.speaker.language, seconds=5.0)
+    if session.screen.as_json:
+        session.screen.answer(said)
+        return
+    for each in said["capabilities"]:
+        session.screen.data(f"cap:{show(each)}")
+    if not said["capabilities"]:
+        session.screen.talk(session.say("peers.synced", name=show(said["peer"])))
+
+
+@peers_command.command("handover")
+@click.argument("name")
+@click.argument("ref")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for whoever sits there.")
+@common_options
+@click.pass_obj
+def handover(session: Session, name: str, ref: str, reason: str) -> None:
+    """Ask one of your devices to take over a capability; it waits there until you install it."""
+    params = {"name": name, "ref": ref, "reason": reason}
+    said = control.ask(session.paths, "peers.handover", params, language=session.speaker.language, seconds=5.0)
+    if session.screen.as_json:
+        session.screen.answer(said)
+    else:
+        capability = f"cap:{show(said['capability'])}"
+        session.screen.data(session.say("peers.handed", name=show(said["peer"]), capability=capability))
+
+
 def rows_of(session: Session) -> list[dict[str, Any]]:
     """Peers as the running node sees them; without one, as a short question finds them."""
     try:

@@ -76,6 +76,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "peers.why.no_room": ("pushed out: too many peers", "节点过多，已被移出"),
     "peers.why.unsigned_goodbye": ("somebody unsigned says it left", "有未签名的消息称其已离开"),
     "peers.why.not_heard": ("not heard since this node started", "本节点启动以来未收到其消息"),
+    "peers.why.handover": (
+        "wants you to take over {detail}; if you agree: ooder install cap:{detail}",
+        "希望你接手 {detail}；同意请运行：ooder install cap:{detail}",
+    ),
+    "peers.handed": ("{name} was asked to take over {capability}.", "已请 {name} 接手 {capability}。"),
+    "peers.synced": ("{name} shares no capability with your devices.", "{name} 未与你的设备共享任何能力。"),
     "peers.why.unsigned": ("does not sign: an address hint, no more", "没有签名：只是一个地址线索"),
     "peers.why.unproven": ("has not answered a question of ours yet", "尚未应答我们的询问"),
     "peers.why.clone": (

@@ -49,6 +49,12 @@ MESSAGES = {
         "It is not used. Ask its owner to restart the node.",
         "该目录不会被使用。请让其所有者重启节点。",
     ),
+    "share.not_a_capability": Message(
+        "{ref} is no capability; only capabilities are handed over",
+        "{ref} 不是能力；只能移交能力",
+        "Name one: ooder peers handover NAME cap:ID",
+        "请指定能力：ooder peers handover 名称 cap:ID",
+    ),
     "peer.forbidden_address": Message(
         "{address} is no address of a peer and is not contacted",
         "{address} 不是对等节点的地址，不会连接",
@@ -77,7 +83,12 @@ MESSAGES = {
         "Write the agent id.",
         "请写出智能体 ID。",
     ),
-    "peer.not_paired": Message("{name} is not paired", "{name} 未配对", "See who is: ooder peers", "查看：ooder peers"),
+    "peer.not_paired": Message(
+        "{name} is not paired",
+        "{name} 未配对",
+        "See who is: ooder peers; to pair, on both devices: ooder peers pair",
+        "查看：ooder peers；配对请在两台设备上运行：ooder peers pair",
+    ),
     "pair.not_now": Message(
         "this device is not pairing",
         "此设备当前没有在配对",
