@@ -238,7 +238,9 @@ class Source(Light):
     items: int = Field(description="items it has seen")
     places: list[str]
     looked_at: dict[str, float] = Field(description="place -> wall time of the last whole look")
-    unread: dict[str, int] = Field(description="place -> how many files there could not be read")
+    problems: dict[str, int] = Field(
+        description="place -> how many problems and remarks were met there; see /api/v1/problems"
+    )
 
 
 class Sources(Told):

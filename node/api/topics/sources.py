@@ -71,7 +71,7 @@ async def list_sources(call: Call) -> dict[str, Any]:
                     "items": counts.get(state.name, 0),
                     "places": [info.origin for info in looks if info.source == state.name],
                     "looked_at": {info.origin: info.surveyed_at for info in looks if info.source == state.name},
-                    "unread": {info.origin: info.problems for info in looks if info.source == state.name},
+                    "problems": {info.origin: info.problems for info in looks if info.source == state.name},
                 }
                 for state in service.states()
             ],

@@ -83,7 +83,7 @@ function placeRow(one, place) {
     "li",
     { key: text },
     h("bdi", {}, shown(path, 300)),
-    h("small", {}, one.looked_at?.[text] ? ago(one.looked_at[text]) : t("never"), one.unread?.[text] ? ` · ${t("place.unread", { n: one.unread[text] })}` : ""),
+    h("small", {}, one.looked_at?.[text] ? ago(one.looked_at[text]) : t("never"), one.problems?.[text] ? ` · ${t("place.problems", { n: one.problems[text] })}` : ""),
     own ? h("button", { type: "button", class: "quiet", "aria-label": t("place.remove", { place: shown(path, 120) }), onclick: () => changeSource(() => remove("places" + query({ place: one.name === "local_fs" ? path : text })), t("place.removed", { place: path })) }, t("remove")) : null,
   );
 }
