@@ -244,7 +244,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "install.generation": ("Generation {generation}.", "第 {generation} 代。"),
     "install.rolled_back": ("{reason}: generation {generation}.", "{reason}：第 {generation} 代。"),
     "installed.generation": ("generation {generation}, {age}; * asked for", "第 {generation} 代，{age}；* 为主动安装"),
-    "update.nothing": ("Everything is up to date.", "一切都是最新的。"),
+    "update.nothing": (
+        "Nothing to update now. (A release first seen less than a day ago waits, unless it is official or asked for by version.)",
+        "目前没有可更新的内容。（首次见到不足一天的版本要等待，除非它是官方的或按版本号指定。）",
+    ),
     "verify.done": ("Whole: {trees} trees, {files} files, {size}.", "完好：{trees} 棵树，{files} 个文件，{size}。"),
     "verify.bad": (
         "NOT whole ({trees} trees, {files} files, {size} looked at).",
