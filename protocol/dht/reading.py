@@ -27,8 +27,8 @@ from protocol.refs import Kind
 _AGREE = 2  # holders that name the same records end a quick reading
 _OVERFLOWED = 5  # holders of a full index node, which seldom hold the same: what fewer than eight of nine have is also further down
 _HEDGED = 4  # questions in flight of a quick reading until it found a holder: two of four are there when 40 % are dead
-_WIDEST = 8  # questions in flight where many are silent: one more for each
-_PATIENCE = 3  # soft timeouts until a silent node, asked twice, is not waited for even where few answered
+_WIDEST = 12  # questions in flight where many are silent: two more for each
+_PATIENCE = 2  # soft timeouts until a silent node, asked twice, is not waited for even where few answered
 _PULLED = 6  # records asked for in one question; those that do not fit into the answer are asked for again
 _WRITTEN_BACK = 4  # records that fit one datagram
 _PULLS_EACH = 2  # pulls under way to one node
@@ -152,7 +152,7 @@ class Search:
             self._end()
 
     def _settled(self) -> bool:
-        lookup, wide = self.lookup, min(limits.DHT_ALPHA + self._silent, _WIDEST)
+        lookup, wide = self.lookup, min(limits.DHT_ALPHA + 2 * self._silent, _WIDEST)
         if self._careful or not self._values:
             lookup.alpha = wide
         elif self._sets:
