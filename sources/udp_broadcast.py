@@ -8,11 +8,12 @@ place; when it leaves, its place is empty.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from protocol.beacon import Beacon
 from protocol.catalogue import Offered
@@ -63,16 +64,32 @@ class Config(BaseModel):
     raw_text: bool = Field(default=False, description="send the documented raw text; it kills Java receivers")
     dialects: bool = Field(default=False, description="also listen on the ports of the other Java dialects")
 
+    @field_validator("seeds")
+    @classmethod
+    def _addresses(cls, seeds: tuple[str, ...]) -> tuple[str, ...]:
+        for seed in seeds:
+            ip, port = _seed(seed, PORT)
+            ipaddress.ip_address(ip)
+            if not 1 <= port <= 65_535:
+                raise ValueError(f"{seed!r} has no port between 1 and 65535")
+        return seeds
+
+    @field_validator("networks")
+    @classmethod
+    def _subnets(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ipaddress.ip_network(network, strict=False)
+        return networks
+
     @property
     def beacon(self) -> BeaconConfig:
         """The same for the machine."""
-        pairs = (seed.rpartition(":") if seed.count(":") == 1 else (seed, ":", str(self.port)) for seed in self.seeds)
         return BeaconConfig(
             port=self.port,
             interval=self.interval,
             watch_interval=self.watch_interval,
             raw_text=self.raw_text,
-            seeds=tuple((ip, int(port)) for ip, _, port in pairs),
+            seeds=tuple(_seed(seed, self.port) for seed in self.seeds),
             networks=self.networks,
         )
 
@@ -80,6 +97,15 @@ class Config(BaseModel):
     def ears(self) -> tuple[int, ...]:
         """Further ports to listen on."""
         return tuple(DIALECT_PORTS.values()) if self.dialects else ()
+
+
+def _seed(text: str, port: int) -> tuple[str, int]:
+    """`IP`, `IP:port` or `[IP]:port`. Raises ValueError."""
+    if text.startswith("["):
+        ip, _, rest = text[1:].partition("]")
+        return ip, int(rest.removeprefix(":")) if rest else port
+    ip, colon, rest = text.partition(":")
+    return (ip, int(rest)) if colon and ":" not in rest else (text, port)
 
 
 class Sockets(Protocol):

@@ -134,6 +134,16 @@ def test_cancelling_ends_within_a_tenth_of_a_second_and_leaves_no_timer() -> Non
 def test_settings_become_the_machines() -> None:
     config = Config(seeds=("10.1.0.1", "10.1.0.2:5000"), dialects=True)
     assert config.beacon.seeds == (("10.1.0.1", 48888), ("10.1.0.2", 5000)) and 37021 in config.ears
+    six = Config(seeds=("fd77::1", "[fd77::2]:5000", "[fd77::3]"))
+    assert six.beacon.seeds == (("fd77::1", 48888), ("fd77::2", 5000), ("fd77::3", 48888))
+    for wrong in (
+        {"seeds": ["desk.local"]},
+        {"seeds": ["10.0.0.1:x"]},
+        {"seeds": ["10.0.0.1:0"]},
+        {"networks": ["lab"]},
+    ):
+        with pytest.raises(ValueError):
+            Config.model_validate(wrong)
     with pytest.raises(ValidationError):
         Config(interval=0)
 
