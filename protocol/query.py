@@ -82,7 +82,10 @@ class ScopePreset:
 
 PRESETS: dict[Scope, ScopePreset] = {
     Scope.PERSONAL: ScopePreset(
-        Scope.PERSONAL, Strategy.SPEED, ("local_fs", "udp_broadcast", "mdns_dns_sd"), ("llm_ipc", "git_repository")
+        Scope.PERSONAL,
+        Strategy.SPEED,
+        ("local_fs", "udp_broadcast", "mdns_dns_sd"),
+        ("llm_ipc", "git_repository", "skill_center"),
     ),
     Scope.DEPARTMENT: ScopePreset(
         Scope.DEPARTMENT,
