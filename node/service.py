@@ -253,7 +253,7 @@ class Service:
 
     def newest(self) -> float:
         """When anything was last confirmed (wall seconds), 0 = never."""
-        return max((info.surveyed_at for info in self.index.origins()), default=0.0)
+        return self.index.newest()
 
     # --- Acting ----------------------------------------------------------------------------------------------------
     async def scan(self, tell: Callable[[SearchEvent], None], names: Sequence[str]) -> ScanOutcome:

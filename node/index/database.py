@@ -114,6 +114,11 @@ class Index:
         """Every origin that ever reported."""
         return self._read(reading.origins)
 
+    def newest(self) -> float:
+        """When any origin was last looked at whole (wall seconds), 0 = never."""
+        found = self._read(lambda db: db.execute("SELECT max(surveyed_at) FROM origins").fetchone())
+        return float(found[0] or 0.0)
+
     def counts(self) -> Counts:
         """The figures of the status strip."""
         return self._read(reading.counts)
