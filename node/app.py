@@ -182,3 +182,4 @@ def _introduce(made: Mapping[str, Any], ports: NodePorts) -> None:
         ports.lan.services = services
     if beacon is not None and services is not None:
         services.on_address = beacon.ask_at
+        services.is_heard = ports.lan.is_heard

@@ -177,6 +177,13 @@ class Lan:
         for listener in self.listeners:
             listener(event)
 
+    def is_heard(self, agent_id: str) -> bool:
+        """Whether the beacon vouches that this agent is alive: it signs, and keeps its promise to speak."""
+        beacon = self.provider.beacon if self.provider else None
+        return beacon is not None and any(
+            peer.agent_id == agent_id and peer.key and peer.state is PeerState.FRESH for peer in beacon.peers
+        )
+
     def dht_neighbours(self) -> list[tuple[str, int]]:
         """Where neighbours that were heard lately run a node of the DHT."""
         return [

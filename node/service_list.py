@@ -29,6 +29,7 @@ def describe_services(lan: Lan) -> list[dict[str, Any]]:
                 "port": one.port,
                 "capabilities": len(txt.capabilities) if txt else 0,
                 "scenes": len(txt.scenes) if txt else 0,
+                "why": [why] if lan.services is not None and (why := lan.services.why(one.name)) else [],
                 "properties": {_word(key): _word(value or b"") for key, value in list(one.txt.items())[:PROPERTIES]},
             }
         )

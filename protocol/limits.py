@@ -298,6 +298,9 @@ SHARES: Final = 1_000  # rows of the ledger
 PAIR_SECONDS: Final = 60.0  # for two people to start and compare
 SERVICES: Final = 1_024  # services kept by the browser
 SERVICES_PER_MINUTE: Final = 256
+SERVICE_PROBES_PER_SECOND: Final = 20  # connections to services that only mDNS knows; 60 of them are probed every 3 s
+SERVICE_PROBES_AT_ONCE: Final = 64  # 20 per second that each end within 3 s
+SERVICE_PROBE_SECONDS: Final = 0.8  # for one connection; two tries, their gap and 3 s between probes stay below 8 s
 
 # --- DHT (docs/protocol/dht.md) -------------------------------------------------------------------------------------
 DHT_K: Final = 20  # contacts of one bucket, and replicas of one record (guide 3.3)

@@ -1,8 +1,9 @@
 """Source `mdns_dns_sd`: finds agents (and the skills of older nodes) that publish themselves over mDNS, and publishes this node.
 
 Guide 3.2, ECOSYSTEM 1.8, LAN.md 3. A service is a hint that somebody may be at an address: it proves nothing, so everything here
-is hearsay, and it says nothing about who is alive, since records live for an hour after a crash. `on_address` is told every new
-address, so that the beacon can ask there. One agent is one place, whatever its service is called.
+is hearsay, and it says nothing about who is alive, since records live for an hour after a crash: whom nobody else hears is probed
+(`mdns_watch`), and is not fresh while it does not answer. `on_address` is told every new address, so that the beacon can ask
+there. One agent is one place, whatever its service is called.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from protocol.query import Query
 from protocol.ratelimit import Bucket
 from protocol.refs import Kind, is_id
 from sources.base import Emit
+from sources.mdns_watch import Prober, Watcher
 from sources.ports import Context
 
 SOURCE = "mdns_dns_sd"
@@ -74,7 +76,7 @@ class Found:
     txt: Mapping[bytes, bytes | None]
 
 
-class Mdns(Protocol):
+class Mdns(Prober, Protocol):
     """What this source needs of `node/io/mdns.py`."""
 
     interfaces: tuple[Interface, ...]
@@ -110,6 +112,7 @@ def published(offer: Offer) -> Published:
         key=offer.key,
         catalogue=offer.digest.hex(),
         count=offer.count,
+        path="/api/v1" if offer.tcp_port else "",  # whoever names a path promises that the port answers
     )
     name = f"{instance_label(offer.agent_id)}.{SERVICE}"
     kinds = subtypes((Kind.SCENE, offer.scenes), (Kind.CAPABILITY, offer.capabilities))
@@ -133,8 +136,11 @@ class Provider:
         self._emits: list[Emit] = []
         self._news: Bucket | None = None
         self._newest = 0.0
+        self._watcher: Watcher | None = None
         self.dropped = 0
         self.on_address: Callable[[str], None] = lambda ip: None
+        self.is_heard: Callable[[str], bool] = lambda agent_id: False
+        """Whether another source vouches that this agent is alive."""
 
     async def run(self, emit: Emit) -> None:
         """Publish and browse until cancelled, then take the service back."""
@@ -168,6 +174,10 @@ class Provider:
         """Every service that is there now, as claimed."""
         return tuple(self._services.values())
 
+    def why(self, name: str) -> str:
+        """Why a service is not fresh (a code of `peers.why`), "" while it is."""
+        return self._watcher.watch.reason(name) if self._watcher else ""
+
     async def offer(self) -> None:
         """What this node offers changed: publish it."""
         if self._mdns is not None and self._config.publish:
@@ -181,15 +191,35 @@ class Provider:
             rate = limits.SERVICES_PER_MINUTE / 60
             self._news = Bucket(rate, limits.SERVICES_PER_MINUTE, self._context.clock.loop())
             offered = published(self._ports.lan_offer()) if publish else None
+            self._watcher = watcher = self._watch(mdns)
+            for name in self._services:
+                watcher.watch.add(name, self._context.clock.loop())
             try:
-                await mdns.run(offered, (SERVICE, SKILL_SERVICE), self._found, self._lost)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(mdns.run(offered, (SERVICE, SKILL_SERVICE), self._found, self._lost))
+                    group.create_task(watcher.run())
             finally:
-                self._mdns = None
+                self._mdns = self._watcher = None
+
+    def _watch(self, mdns: Mdns) -> Watcher:
+        return Watcher(
+            mdns,
+            self._context.clock,
+            self._services,
+            self._addresses,
+            lambda service: self.is_heard(_place(service)),
+            lambda name: self._tell(self._services[name], self._emits),
+            self._lost,
+        )
+
+    def _addresses(self, service: Found) -> tuple[str, ...]:
+        interfaces = self._mdns.interfaces if self._mdns else ()
+        return plausible_addresses(service.addresses, [(each.ip, each.prefix) for each in interfaces])
 
     def _found(self, service: Found) -> None:
         """A service was found or changed. Bounded: 1,024 services, 256 new ones per minute, the oldest forgotten."""
         place, now = _place(service), self._context.clock.loop()
-        assert self._mdns is not None and self._news is not None
+        assert self._watcher is not None and self._news is not None
         if not place or place == self._ports.lan_offer().agent_id or self._services.get(service.name) == service:
             return
         if service.name not in self._services and not self._news.take(now):
@@ -199,32 +229,32 @@ class Provider:
             self._lost(next(iter(self._services)))
         self._services[service.name] = service
         self._newest = now
-        connected = [(each.ip, each.prefix) for each in self._mdns.interfaces]
-        for ip in plausible_addresses(service.addresses, connected):
+        self._watcher.watch.add(service.name, now)
+        for ip in self._addresses(service):
             self.on_address(ip)
         self._tell(service, self._emits)
 
     def _lost(self, name: str) -> None:
         service = self._services.pop(name, None)
+        if self._watcher is not None:
+            self._watcher.watch.forget(name)
         place = _place(service) if service else ""
         if place and not any(_place(other) == place for other in self._services.values()):
             for emit in self._emits:
                 emit(Reading(SOURCE, ORIGIN, place, self._context.clock.wall()))
 
     def _tell(self, service: Found, emits: Sequence[Emit]) -> None:
-        interfaces = self._mdns.interfaces if self._mdns else ()
-        connected = [(each.ip, each.prefix) for each in interfaces]
-        addresses = plausible_addresses(service.addresses, connected)
-        reading = service_reading(service, addresses, self._context.clock.wall())
+        wall = self._context.clock.wall()
+        reading = service_reading(service, self._addresses(service), wall, self.why(service.name))
         for emit in emits if reading else ():
             assert reading is not None
             emit(reading)
 
 
-def service_reading(service: Found, addresses: Sequence[str], wall: float) -> Reading | None:
+def service_reading(service: Found, addresses: Sequence[str], wall: float, why: str = "") -> Reading | None:
     """A service as items: the agent (or the skill, for the older type) and what its TXT lists. None when it names nobody.
 
-    Without a plausible address the item is still told, with no location: seen, but nowhere to go.
+    Without a plausible address the item is still told, with no location: seen, but nowhere to go. With `why` it is not fresh.
     """
     txt = decode_txt(service.txt)
     if txt is None or not is_id(txt.agent_id):
@@ -238,7 +268,19 @@ def service_reading(service: Found, addresses: Sequence[str], wall: float) -> Re
     principal = f"key:{txt.key}" if its_own else f"lan:{address or 'unknown'}"
 
     def sight(item: Item, standing: Standing) -> Sighting:
-        return Sighting(item, SOURCE, ORIGIN, txt.agent_id, location, principal, evidence, wall, standing=standing)
+        expires = wall if why else 0.0
+        return Sighting(
+            item,
+            SOURCE,
+            ORIGIN,
+            txt.agent_id,
+            location,
+            principal,
+            evidence,
+            wall,
+            expires_at=expires,
+            standing=standing,
+        )
 
     kind = Kind.SKILL if service.type == SKILL_SERVICE else Kind.AGENT
     facts: dict[str, Json] = {
@@ -247,6 +289,8 @@ def service_reading(service: Found, addresses: Sequence[str], wall: float) -> Re
         "tcp_port": service.port,
         "key_claim": txt.key,
         "catalogue": {"digest": txt.catalogue, "count": txt.count},
+        "state": "suspect" if why else "fresh",
+        "reason": why,
     }
     provides = tuple(Provided(each) for each in txt.capabilities if is_id(each))
     main = Item(kind, txt.agent_id, name=txt.name or txt.agent_id, provides=provides, facts=facts, dialect="dns-sd")

@@ -29,6 +29,7 @@ _GROUP, _PORT = "224.0.0.251", 5353
 _QUERY, _PTR, _IN = 0, 12, 1
 _AUTHORITATIVE_ANSWER = 0x8400
 RESOLVE_MS: Final = 3_000
+RECONFIRM_MS: Final = 3_000  # three questions (RFC 6762 10.4 asks for two)
 LISTEN_S: Final = 0.5  # seconds answers to the first question are read
 RESOLVED_AT_ONCE: Final = 16
 
@@ -151,6 +152,29 @@ class ZeroconfMdns:
         finally:
             gate.release()
 
+    # --- probing -----------------------------------------------------------------------------------------------------
+
+    async def reachable(self, addresses: Sequence[str], port: int) -> bool:
+        """Whether a TCP connection to any of them comes about; it is closed at once."""
+        return any(await asyncio.gather(*(_connects(ip, port, self._within) for ip in addresses)))
+
+    async def reconfirm(self, kind: str, name: str) -> bool:
+        """Ask for SRV and TXT of the service as if they were not known; whether anybody answers."""
+        if self._zeroconf is None:
+            return False
+        zeroconf = self._zeroconf.zeroconf
+        zeroconf.cache.async_remove_records(zeroconf.cache.async_entries_with_name(name))
+        return await AsyncServiceInfo(kind, name).async_request(zeroconf, RECONFIRM_MS)
+
+    async def flush(self, kind: str, name: str) -> None:
+        """Hear the goodbye that the service cannot say any more, so that its return is news again."""
+        if self._zeroconf is None:
+            return
+        said = DNSOutgoing(_AUTHORITATIVE_ANSWER)
+        said.add_answer_at_time(DNSPointer(kind, _PTR, _IN, 0, name), 0)
+        for packet in said.packets():
+            self._zeroconf.zeroconf.record_manager.async_updates_from_response(DNSIncoming(packet))
+
     async def _ask(self, types: Sequence[str], found: Callable[[Found], None]) -> None:
         """One question per interface from an own port (RFC 6762 6.7); answers hold everything and come within milliseconds."""
         loop = asyncio.get_running_loop()
@@ -218,6 +242,25 @@ def _question(types: Sequence[str], number: int) -> bytes:
     for kind in types:
         question.add_question(DNSQuestion(kind, _PTR, _IN))
     return question.packets()[0]
+
+
+async def _connects(ip: str, port: int, within: Within) -> bool:
+    host, _, scope = ip.partition("%")
+    v6 = ":" in host
+    with within():
+        sock = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        async with asyncio.timeout(limits.SERVICE_PROBE_SECONDS):
+            index = (int(scope) if scope.isdigit() else socket.if_nametoindex(scope)) if scope else 0
+            to = (host, port, 0, index) if v6 else (host, port)
+            await asyncio.get_running_loop().sock_connect(sock, to)
+    except (OSError, TimeoutError):
+        return False
+    else:
+        return True
+    finally:
+        sock.close()
 
 
 def _v4(only: Sequence[str]) -> tuple[Interface, ...]:

@@ -26,6 +26,10 @@ class FakeMdns:
         self.found: Callable[[Found], None] = lambda service: None
         self.lost: Callable[[str], None] = lambda name: None
         self.waiting: list[Found] = []
+        self.dead: set[str] = set()  # addresses that take no connection
+        self.mute: set[str] = set()  # services whose responder is gone
+        self.probed: list[tuple[float, str]] = []
+        self.flushed: list[str] = []
 
     async def run(self, published: Published | None, types: Sequence[str], found: Any, lost: Any) -> None:
         self.published, self.found, self.lost = published, found, lost
@@ -38,6 +42,21 @@ class FakeMdns:
 
     async def publish(self, published: Published) -> None:
         self.published = published
+
+    async def reachable(self, addresses: Sequence[str], port: int) -> bool:
+        self.probed.append((asyncio.get_running_loop().time(), addresses[0]))
+        if alive := not self.dead.intersection(addresses):
+            return alive
+        await asyncio.sleep(limits.SERVICE_PROBE_SECONDS)
+        return False
+
+    async def reconfirm(self, kind: str, name: str) -> bool:
+        if name in self.mute:
+            await asyncio.sleep(3.0)
+        return name not in self.mute
+
+    async def flush(self, kind: str, name: str) -> None:
+        self.flushed.append(name)
 
 
 class MdnsPorts(LanPorts):
@@ -54,7 +73,10 @@ def service(agent_id: str, ip: str = "10.0.0.9", kind: str = SERVICE, **said: An
     return Found(kind, f"Ooder Agent-{agent_id}.{kind}", (ip,), 48889, txt)
 
 
-def story(act: Callable[[FakeMdns, Provider, list[Report]], None]) -> list[Report]:
+def story(
+    act: Callable[[FakeMdns, Provider, list[Report]], None],
+    *later: tuple[float, Callable[[FakeMdns, Provider, list[Report]], None]],
+) -> list[Report]:
     async def main() -> list[Report]:
         mdns, heard = FakeMdns(), []
         provider = make(Config(), MdnsPorts(mdns))
@@ -62,6 +84,9 @@ def story(act: Callable[[FakeMdns, Provider, list[Report]], None]) -> list[Repor
             task = group.create_task(provider.run(heard.append))
             await asyncio.sleep(1)
             act(mdns, provider, heard)
+            for seconds, do in later:
+                await asyncio.sleep(seconds)
+                do(mdns, provider, heard)
             await asyncio.sleep(1)
             task.cancel()
         assert mdns.published is None
@@ -141,3 +166,86 @@ def test_a_search_without_a_running_source_looks_for_a_moment() -> None:
         assert asyncio.get_running_loop().time() < 1.0
 
     run_virtual(main())
+
+
+def says(heard: list[Report]) -> Any:
+    """State, reason and end of freshness of the last reading; None when the agent is gone."""
+    last = heard[-1]
+    assert isinstance(last, Reading)
+    if not last.sightings:
+        return None
+    main = last.sightings[0]
+    return main.item.facts["state"], main.item.facts["reason"], main.expires_at
+
+
+def test_a_crashed_agent_is_not_fresh_after_eight_seconds_says_why_and_then_is_gone() -> None:
+    one = service("node-9")
+
+    def crash(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert says(heard) == ("fresh", "", 0.0) and len(heard) == 1
+        mdns.dead, mdns.mute = {"10.0.0.9"}, {one.name}
+
+    def doubted(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        state, reason, end = says(heard)
+        assert (state, reason) == ("suspect", "no_answer") == (state, provider.why(one.name))
+        assert 0 < end <= provider._context.clock.wall()
+
+    def gone(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert says(heard) is None and mdns.flushed == [one.name] and provider.heard() == ()
+
+    for moment in (20.0, 21.3, 22.9):  # anywhere between two probes
+        story(lambda mdns, provider, heard: mdns.found(one), (moment, crash), (8.0, doubted), (15.0, gone))
+
+
+def test_an_agent_that_answers_again_is_fresh_again() -> None:
+    def dead(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        mdns.dead = {"10.0.0.9"}
+
+    def back(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert says(heard)[0] == "suspect" and provider.heard()  # its responder vouches for it: listed, not fresh
+        mdns.dead = set()
+
+    def fresh(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert says(heard) == ("fresh", "", 0.0) and not mdns.flushed
+
+    story(lambda mdns, provider, heard: mdns.found(service("node-9")), (1.0, dead), (60.0, back), (32.0, fresh))
+
+
+def test_who_promises_no_peer_plane_is_judged_by_its_responder() -> None:
+    one = service("node-9", path="")
+
+    def dead(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        mdns.dead = {"10.0.0.9"}
+
+    def mute(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert len(heard) == 1 and says(heard)[0] == "fresh"
+        mdns.mute = {one.name}
+
+    def doubted(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert says(heard)[:2] == ("suspect", "no_answer")
+
+    story(lambda mdns, provider, heard: mdns.found(one), (1.0, dead), (60.0, mute), (8.0, doubted))
+
+
+def test_whom_the_beacon_hears_and_who_has_no_plausible_address_is_not_connected_to() -> None:
+    def act(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        provider.is_heard = lambda agent_id: agent_id == "node-9"
+        mdns.found(service("node-9"))
+        for number, ip in enumerate(("127.0.0.1", "169.254.169.254", "8.8.8.8")):
+            mdns.found(service(f"node-{number}", ip))
+
+    def look(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert mdns.probed == [] and len(heard) == 4
+
+    story(act, (60.0, look))
+
+
+def test_probes_are_limited_in_rate_whatever_is_advertised() -> None:
+    def act(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        for number in range(250):
+            mdns.found(service(f"node-{number}"))
+
+    def look(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert 500 <= len(mdns.probed) <= limits.SERVICE_PROBES_PER_SECOND * 31
+
+    story(act, (30.0, look))

@@ -36,6 +36,7 @@ class Service(Told):
     port: int
     capabilities: int
     scenes: int
+    why: list[str] = Field(description="codes why it is not fresh: no_answer when its port does not answer")
     properties: dict[str, str]
 
 

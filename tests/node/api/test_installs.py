@@ -212,7 +212,8 @@ async def test_services_of_the_network_are_listed_as_claimed(node: Running) -> N
     from tests.sources.test_mdns_dns_sd import SERVICE, Found, service
 
     found = (service("node-9"), Found(SERVICE, "evil\u202e." + SERVICE, ("192.0.2.1",), 1, {b"x": b"\xff\x00"}))
-    node.desk.service.ports.lan.services = SimpleNamespace(heard=lambda: found)  # type: ignore[assignment]
+    node.desk.service.ports.lan.services = SimpleNamespace(heard=lambda: found, why=lambda name: "no_answer")  # type: ignore[assignment]
     rows = (await node.get("/api/v1/services"))[1]["services"]
     assert {row["ref"] for row in rows} == {"agent:node-9", ""} and rows[0]["properties"]
+    assert rows[0]["why"] == ["no_answer"]
     assert "\u202e" not in str(rows) and "\x00" not in str([list(row["properties"].values()) for row in rows])
