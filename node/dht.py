@@ -123,6 +123,7 @@ class LiveNode:
         self._unsaved: dict[tuple[bytes, tuple[bytes, str]], StoreChange] = {}
         self.report = PublishReport()
         self.published_at = 0.0
+        self._met = 0  # contacts when the last sweep began
 
     @property
     def problem(self) -> str:
@@ -269,19 +270,20 @@ class LiveNode:
         return await self.do(join(self.machine, known))
 
     async def _publish(self) -> None:
-        """Sweep when something changed or an hour went by."""
+        """Sweep when something changed, an hour went by, or others came who should hold it too."""
         wall = self._clock.wall()
         offers = await asyncio.to_thread(lambda: list(self._home.offers()))
         records = self._signed(offers[: limits.DHT_PUBLISHED], wall)
         raws = {signed.record.name: signed.raw for signed in records}
-        if raws == self._records and wall - self.published_at < self._config.republish_s:
+        rests = wall - self.published_at < self._config.republish_s and not self._outgrown()
+        if raws == self._records and rests:
             return
         if raws != self._records and self._state is not None:
             try:
                 await asyncio.to_thread(self._state.save_published, raws)
             except OoderError as error:  # it is published all the same
                 self._trouble(error)
-        self._records, self.published_at = raws, wall
+        self._records, self.published_at, self._met = raws, wall, len(self.machine.table)
         if records:
             self.report = await self.do(publish(self.machine, records))
             failed = self.report.failed if len(self.machine.table) else []
@@ -289,6 +291,12 @@ class LiveNode:
                 self._trouble(OoderError("dht.not_taken", count=len(failed), some=", ".join(failed[:3])))
             else:
                 self._mended("dht.not_taken")
+
+    def _outgrown(self) -> bool:
+        """Whether the last sweep met a network too small for K replicas, which has grown since: a node that publishes among
+        the first would otherwise be forgotten with those few. Only growth counts, so a key that is full is not swept anew."""
+        there_are = len(self.machine.table) + (not self._config.client)
+        return len(self.machine.table) > self._met and self.report.replicas < min(limits.DHT_K, there_are)
 
     def _signed(self, offers: list[Pointer], wall: float) -> list[SignedPointer]:
         """Records for what is offered: the old one while it says the same and holds for long, tombstones for what is not."""

@@ -51,15 +51,16 @@ class Light:
         paths.ensure()
         saved = yaml.safe_load(paths.config.read_text("utf-8")) if paths.config.exists() else {}
         self.config = Config(**(saved or {}).get("sources", {}).get("dht_kademlia", {}))
-        self.words, self.version = words, "1"
+        self.words, self.version, self.offered = words, "1", "1"
         self.dht = HomeDht(paths, SystemClock(), SystemRandom(), pace=PACE)
         self.dht.offers = self.offers
 
     def offers(self) -> list[Pointer]:
         """`each` items below the name in `publish`."""
+        self.offered = self.version
         head, each = self.words.get("publish", ""), int(self.words.get("each", "1"))
         refs = [parse_ref(f"{head}-{number}") for number in range(each)] if head else []
-        return [Pointer(ref, self.version, places=("http://192.0.2.1:48889",), title="Town hall") for ref in refs]
+        return [Pointer(ref, self.offered, places=("http://192.0.2.1:48889",), title="Town hall") for ref in refs]
 
     async def serve(self) -> None:
         """Be a node until cancelled; where nobody answers, try again."""
@@ -80,12 +81,14 @@ class Light:
                 group.create_task(attack(live))
 
     async def _report(self, live: LiveNode) -> None:
-        told = 0.0
+        """Say what every sweep reached, once it is over."""
+        told = live.report
         try:
             while True:
-                if live.published_at > told and live.report.replicas:
-                    told = live.published_at
-                    say("published", version=self.version, replicas=live.report.replicas)
+                if live.report is not told:
+                    told = live.report
+                    if told.replicas:
+                        say("published", version=self.offered, replicas=told.replicas, unplaced=told.unplaced)
                 await asyncio.sleep(0.05)
         finally:
             machine = live.machine

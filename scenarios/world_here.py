@@ -109,7 +109,7 @@ class HereWorld(World):
     def python(self, name: str, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = self.lab.argv(name, [sys.executable, "-m", module, *arguments])
         return subprocess.run(
-            command, env=self._environment(name), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+            command, env=self._environment(name), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
         )
 
     def _environment(self, name: str) -> Mapping[str, str]:

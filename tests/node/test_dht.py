@@ -145,6 +145,30 @@ async def test_what_is_no_longer_shared_is_withdrawn(tmp_path: Path, monkeypatch
         assert [reading.sightings for reading in readings] == [()]
 
 
+async def test_what_the_first_node_published_moves_on_to_those_who_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.dht.WATCH_EVERY", 0.05)
+    place = Town(tmp_path)
+    async with place.stack:
+        first = await place.add(OFFER)  # alone: its own replica is the only one
+        await until(lambda: first.report.replicas == 1)
+        for _ in range(4):
+            await place.add()
+        await until(lambda: first.report.replicas == 5)
+        swept = first.published_at
+        await asyncio.sleep(0.2)
+        assert first.published_at == swept, "everybody holds it: nothing to sweep"
+        place.tasks[0].cancel()
+        first.server.stop()
+        other = place.live[2]
+        found = await other.do(get(other.machine, name_key(PDF), Place(), careful=True))
+        assert [signed.pointer.version for signed in found.live] == ["1.2.0"]
+        for task in place.tasks:
+            task.cancel()
+        await asyncio.gather(*place.tasks, return_exceptions=True)
+
+
 async def test_a_restart_needs_no_seed_and_forgets_nothing(tmp_path: Path, impatient: None) -> None:
     async with town(tmp_path, 5, OFFER) as place:
         old, home = place.live[2], place.homes[2]

@@ -25,7 +25,7 @@ HEAVY = dict.fromkeys(("community-50", "hostile-swarm"), pytest.mark.exhaustive)
 @pytest.mark.parametrize("name", [pytest.param(name, marks=HEAVY.get(name, ())) for name in names()])
 def test_scenario(name: str) -> None:
     command = [sys.executable, "-m", "scenarios", "run", name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=480, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     left = Path("/run/netns")
     assert not any(path.name.startswith("ood-") and not alive(path.name) for path in left.iterdir())
