@@ -220,7 +220,7 @@ class Service:
 
     def never_scanned(self) -> bool:
         """Whether nothing was ever looked at."""
-        return not self.index.origins()
+        return not self.index.was_told()
 
     # --- Sources ---------------------------------------------------------------------------------------------------
     def scope_sources(self, scope: Scope | None = None) -> tuple[str, ...]:

@@ -114,6 +114,10 @@ class Index:
         """Every origin that ever reported."""
         return self._read(reading.origins)
 
+    def was_told(self) -> bool:
+        """Whether any origin ever reported."""
+        return bool(self._read(lambda db: db.execute("SELECT 1 FROM origins LIMIT 1").fetchone()))
+
     def newest(self) -> float:
         """When any origin was last looked at whole (wall seconds), 0 = never."""
         found = self._read(lambda db: db.execute("SELECT max(surveyed_at) FROM origins").fetchone())
