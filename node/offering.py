@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -101,10 +101,8 @@ class Offering:
         key = node_key(self._service.paths)
         now = self._service.now()
         with self._lock:
-            audiences = self._audiences(ask)
-            rows = {str(line.row["ref"]): line.row for line in self._current() if line.share.audience in audiences}
-            digest = rows_digest(rows.values())
-            number = self._number(audiences, digest, rows)
+            audiences = self._audiences(self.asker(ask))
+            rows, digest, number = self._view(audiences)
             before = next(
                 (old for (who, _), (n, old) in self._numbers.items() if n == since and who == audiences), None
             )
@@ -117,6 +115,23 @@ class Offering:
             "more": False,
             "head": sign_head(key, digest, len(rows), number, now),
         }
+
+    def asker(self, ask: str) -> str:
+        """The key that signed `ask`; "" without one."""
+        me = node_key(self._service.paths).public.agent_id
+        return open_ask(ask, me, self._service.now()) if ask else ""
+
+    def head(self, key: str) -> Mapping[str, Json]:
+        """Number and digest of what the owner of `key` may see, by who is paired and in which group now."""
+        with self._lock:
+            _, digest, number = self._view(self._audiences(key))
+        return {"last": number, "digest": digest}
+
+    def mark(self) -> Hashable:
+        """Changes with what is shared, and with who may see it."""
+        service = self._service
+        groups = tuple((name, tuple(keys)) for name, keys in service.config.settings.groups.items())
+        return self.shared().digest, _mark(service.paths.trust), groups
 
     def detail(self, ref: Ref, language: str, ask: str = "") -> Mapping[str, Json]:
         """One shared item in full."""
@@ -141,14 +156,17 @@ class Offering:
         return root / path if root.is_dir() else root
 
     # --- Inside -------------------------------------------------------------------------------------------------------
-    def _audiences(self, ask: str) -> frozenset[str]:
-        me = node_key(self._service.paths).public.agent_id
-        key = open_ask(ask, me, self._service.now()) if ask else ""
+    def _view(self, audiences: frozenset[str]) -> tuple[_Rows, str, int]:
+        rows = {str(line.row["ref"]): line.row for line in self._current() if line.share.audience in audiences}
+        digest = rows_digest(rows.values())
+        return rows, digest, self._number(audiences, digest, rows)
+
+    def _audiences(self, key: str) -> frozenset[str]:
         known = read_decisions(self._service.paths.trust).known_keys if key else ()
         return audiences_of(key, known, self._service.config.settings.groups)
 
     def _visible(self, ask: str) -> Iterator[_Line]:
-        audiences = self._audiences(ask)
+        audiences = self._audiences(self.asker(ask))
         return (line for line in self._current() if line.share.audience in audiences)
 
     def _current(self) -> tuple[_Line, ...]:
@@ -156,7 +174,7 @@ class Offering:
         service = self._service
         now = service.now()
         with self._lock:
-            mark = _mark(service)
+            mark = _mark(service.paths.shares)
             if mark != self._ledger[0]:
                 self._ledger = mark, tuple(read_shares(service.paths)) if any(mark) else ()
             shares = [share for share in self._ledger[1] if share.holds(now)]
@@ -268,10 +286,10 @@ def _files(place: Path) -> Iterator[TreeFile]:
             yield TreeFile(member.name, member.executable, size, content.hexdigest())
 
 
-def _mark(service: Service) -> tuple[int, int]:
-    """Changes with the ledger; empty when there is none."""
+def _mark(path: Path) -> tuple[int, int]:
+    """Changes with the file; empty when there is none."""
     try:
-        status = service.paths.shares.stat()
+        status = path.stat()
     except OSError:
         return (0, 0)
     return status.st_ino, status.st_mtime_ns

@@ -14,6 +14,7 @@ from node.api.installs import Installs
 from node.api.keys import Keys
 from node.api.offers import NothingOffered, Offers
 from node.api.pairings import Pairings
+from node.api.peer_news import PeerNews
 from node.api.scans import Scans
 from node.control import Method
 from node.scene.scenes import Scenes
@@ -45,6 +46,7 @@ class Desk:
         self.keys = keys
         self.offers: Offers = offers or NothingOffered()
         self.hub = Hub(service, self.read)
+        self.news = PeerNews(lambda: self.offers, self.read)
         self.scans = Scans(service)
         self.installs = Installs(service, self.read)
         self.pairings = Pairings(self)
@@ -127,5 +129,6 @@ class Desk:
                 group.create_task(self.installs.run())
                 group.create_task(self.pairings.run())
                 group.create_task(self.hub.run())
+                group.create_task(self.news.run())
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)

@@ -62,6 +62,8 @@ async def peer_plane(desk: Desk) -> AsyncIterator[int]:
         stack.callback(outside.close)
         desk.peer_base = f"http://{_written(peer.host)}:{port}"
         await stack.enter_async_context(serve(Plane(desk, Audience.PEER, _door(desk)).app, outside))
+        desk.news.closed = False
+        stack.callback(desk.news.close)
         try:
             yield port
         finally:

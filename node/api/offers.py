@@ -5,7 +5,7 @@ The routes (topics/peer.py) ask only this; whoever builds sharing implements it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +27,15 @@ class Offers(Protocol):
 
     def changes(self, since: int, limit: int, ask: str = "") -> Mapping[str, Json]:
         """`last`, `full` (forget what you knew), `items` (added or changed rows), `gone` (refs), `more`, `head` (signed)."""
+
+    def asker(self, ask: str) -> str:
+        """The key that signed `ask`, "" for a stranger. Raises as `changes` does."""
+
+    def head(self, key: str) -> Mapping[str, Json]:
+        """`last` and `digest` of what the owner of `key` may see."""
+
+    def mark(self) -> Hashable:
+        """Equal as long as `head` is the same for everybody."""
 
     def detail(self, ref: Ref, language: str, ask: str = "") -> Mapping[str, Json]:
         """One shared item in full."""
@@ -56,6 +65,15 @@ class NothingOffered:
 
     def changes(self, since: int, limit: int, ask: str = "") -> Mapping[str, Json]:
         return {"last": 0, "full": True, "items": [], "gone": [], "more": False, "head": ""}
+
+    def asker(self, ask: str) -> str:
+        return ""
+
+    def head(self, key: str) -> Mapping[str, Json]:
+        return {"last": 0, "digest": ""}
+
+    def mark(self) -> Hashable:
+        return None
 
     def detail(self, ref: Ref, language: str, ask: str = "") -> Mapping[str, Json]:
         raise NotFoundError("offer.unknown", name=str(ref))

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from pydantic import Field
 
+from node.api.peer_news import serve_news
+from node.api.problems import encode
 from node.api.route import PEER, Answer, Asked, Call, Route, Told
 from protocol import limits
 from protocol.errors import NotFoundError
@@ -49,6 +52,13 @@ class Changes(Told):
     gone: list[str]
     more: bool
     head: str
+
+
+class Head(Told):
+    """What the offer is now, for who asks. `digest` is that of all rows (as in a signed `head`), `last` the number to ask changes since."""
+
+    last: int
+    digest: str
 
 
 class Pairing(Asked):
@@ -109,6 +119,16 @@ async def myself(call: Call) -> Mapping[str, Any]:
 async def changes(call: Call) -> Mapping[str, Any]:
     """What this node offers, since a change."""
     return await call.desk.read(lambda: call.desk.offers.changes(call.params.since, call.params.limit, call.params.ask))
+
+
+async def listen(call: Call) -> web.StreamResponse:
+    """Number and digest of the offer: once, or as a stream of every change of them."""
+    key = await call.desk.read(lambda: call.desk.offers.asker(call.params.ask))
+    request = call.request
+    if request.method == "GET" and "text/event-stream" in request.headers.get("Accept", ""):
+        return await serve_news(request, call.desk.news, key)
+    body = encode(dict(await call.desk.news.state(key)))
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
 async def pair(call: Call) -> Mapping[str, Any]:
@@ -175,6 +195,18 @@ ROUTES = (
         errors=("offer.unknown", "ref.malformed", "ref.bad_id"),
         tagged=True,
         held=True,
+    ),
+    Route(
+        method="GET",
+        path="/peer/v1/changes",
+        name="peer_changes",
+        summary="Number and digest of the offer; with Accept: text/event-stream every change of them",
+        handler=listen,
+        params=Asking,
+        answer=Head,
+        audience=PEER,
+        kind=Answer.RAW,
+        errors=("api.busy",),
     ),
     Route(
         method="GET",
