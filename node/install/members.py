@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocol import limits
@@ -19,7 +19,7 @@ class Member:
     folder: bool
     executable: bool
     size: int
-    chunks: Iterator[bytes]
+    chunks: Iterable[bytes]
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from node.install import unpack
 from node.install.files import Files, Folder, NewFile, disk_errors
+from node.install.hashed import HashedFile
 from node.install.unpack import PackedFile, Unpacked
 from protocol.errors import DataError
 from protocol.install.paths import shown
@@ -42,7 +43,7 @@ class Stage:
         """Unpack a package file. Raises DataError `unpack.*`. See `unpack.unpack_archive`."""
         return self._add(lambda into: unpack.unpack_archive(file, name, into, unwrap=unwrap))
 
-    def files(self, files: Iterable[PackedFile]) -> Unpacked:
+    def files(self, files: Iterable[PackedFile | HashedFile]) -> Unpacked:
         """Take files that are in memory. Raises DataError `unpack.*`."""
         return self._add(lambda into: unpack.unpack_files(files, into))
 

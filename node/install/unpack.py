@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import BinaryIO, NamedTuple
 
 from node.install.files import Folder
+from node.install.hashed import Hashed, HashedFile
 from node.install.members import Budget, Member
 from node.install.tar_members import tar_members
 from node.install.zip_members import zip_members
@@ -98,10 +99,15 @@ def unpack_archive(file: BinaryIO, name: str, into: Folder, *, unwrap: bool = Tr
     return _unpack_members(members, into, unwrap=unwrap)
 
 
-def unpack_files(files: Iterable[PackedFile], into: Folder) -> Unpacked:
+def unpack_files(files: Iterable[PackedFile | HashedFile], into: Folder) -> Unpacked:
     """Write files that are in memory, with the same rules and results as an archive."""
-    members = (Member(f.path, False, f.executable, len(f.data), iter([f.data])) for f in files)
-    return _unpack_members(members, into, unwrap=False)
+    return _unpack_members(map(_memory_member, files), into, unwrap=False)
+
+
+def _memory_member(file: PackedFile | HashedFile) -> Member:
+    if isinstance(file, HashedFile):
+        return Member(file.path, False, file.executable, file.content.size, file.content)
+    return Member(file.path, False, file.executable, len(file.data), iter([file.data]))
 
 
 def copy_folder(source: Folder, into: Folder, *, skip: frozenset[str] = frozenset()) -> Unpacked:
@@ -167,6 +173,7 @@ class _TreeWriter:
         self.files.append(self._write(self._folder(parts[:-1]), parts, member))
 
     def _write(self, folder: Folder, parts: tuple[str, ...], member: Member) -> TreeFile:
+        hashed = member.chunks if isinstance(member.chunks, Hashed) else None
         content = hashlib.sha256()
         size = 0
         with folder.create(parts[-1], executable=member.executable) as file:
@@ -174,11 +181,13 @@ class _TreeWriter:
                 size += len(chunk)
                 if size > member.size:
                     break
-                content.update(chunk)
+                if hashed is None:
+                    content.update(chunk)
                 file.write(chunk)
         if size != member.size:
             raise DataError("unpack.size_lies", member=shown(member.name), declared=member.size, actual=size)
-        return TreeFile("/".join(parts), member.executable, size, content.hexdigest())
+        sha256 = content.hexdigest() if hashed is None else hashed.sha256
+        return TreeFile("/".join(parts), member.executable, size, sha256)
 
     def _folder(self, parts: tuple[str, ...]) -> Folder:
         """The open folder for `parts`; the chain to the last one used stays open."""

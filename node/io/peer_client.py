@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from node.install.unpack import PackedFile
+from node.install.hashed import HashedFile
 from node.io.peer_trees import Pace, TreeFetch
 from protocol import limits
 from protocol.catalogue import Offered, decode_row, open_head, rows_digest, sign_ask
@@ -147,7 +147,7 @@ class PeerClient:
             return {}
         return {"ask": sign_ask(self._key(), point.agent_id, self._wall())}
 
-    async def tree(self, points: Sequence[Point], digest: str, pace: Pace | None = None) -> list[PackedFile]:
+    async def tree(self, points: Sequence[Point], digest: str, pace: Pace | None = None) -> list[HashedFile]:
         """The files of a tree, checked, from all of these peers at once. Raises as `catalogue` does, IntegrityError
         `install.wrong_digest`."""
         for point in points:

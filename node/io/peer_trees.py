@@ -9,19 +9,19 @@ one answer is bounded (`Giver`).
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from node.install.unpack import PackedFile
+from node.install.hashed import Hashed, HashedFile
 from protocol import limits
 from protocol.digest import TreeFile, tree_digest
 from protocol.errors import DataError, IntegrityError, OoderError, UnavailableError
 
 FAILURES = 3
 _SMALL = 64 * limits.KIB  # bytes that are hashed more quickly than a thread is told to
+_BATCH = 512 * limits.KIB  # bytes that are worth a thread while more come
 
 
 class Giver(Protocol):
@@ -57,31 +57,57 @@ class _Piece:
     file: _File
     start: int
     end: int
-    parts: list[bytes] = field(default_factory=list)
+    parts: deque[bytes] = field(default_factory=deque)  # not hashed yet
 
 
 @dataclass(slots=True)
 class _File:
+    """A file on its way. What came is hashed on a thread while more comes, by one thread at a time (`hashing`)."""
+
     listed: TreeFile
-    pieces: list[_Piece] = field(default_factory=list)  # in order
+    pieces: deque[_Piece] = field(default_factory=deque)  # in order; those hashed are gone
     left: int = 0  # pieces that are not whole yet
     givers: set[int] = field(default_factory=set)
-    data: bytes = b""
+    content: Hashed = field(default_factory=Hashed)
+    fresh: int = 0  # bytes since a thread was told
+    hashing: asyncio.Future[None] | None = None
 
     def cut(self, step: int) -> list[_Piece]:
         """Into pieces of `step` bytes, to be fetched from the beginning."""
         size = self.listed.size
         starts = range(0, max(1, size), step)
-        self.pieces = [_Piece(self, start, min(size, start + step)) for start in starts]
-        self.left = len(self.pieces)
+        pieces = [_Piece(self, start, min(size, start + step)) for start in starts]
+        self.pieces, self.left, self.content, self.fresh = deque(pieces), len(pieces), Hashed(), 0
         self.givers.clear()
-        return self.pieces
+        return pieces
 
-    def join(self) -> bool:
-        """Put the pieces together; whether the bytes are those that were listed."""
-        self.data = b"".join(part for piece in self.pieces for part in piece.parts)
-        self.pieces = []
-        return hashlib.sha256(self.data).hexdigest() == self.listed.sha256
+    def came(self, size: int) -> None:
+        """So many bytes more; let a thread hash what is in order, once it is worth it."""
+        self.fresh += size
+        if self.fresh >= _BATCH and (self.hashing is None or self.hashing.done()):
+            self.fresh = 0
+            self.hashing = asyncio.get_running_loop().run_in_executor(None, self.absorb)
+
+    def absorb(self) -> None:
+        """Hash what is there in order, up to the first gap."""
+        while self.pieces:
+            piece = self.pieces[0]
+            whole = piece.start == piece.end  # looked at before the parts: it moves on after them
+            while piece.parts:
+                self.content.add(piece.parts.popleft())
+            if not whole:
+                return
+            self.pieces.popleft()
+
+    async def is_right(self) -> bool:
+        """Whether the bytes, now that all pieces are whole, are those that were listed."""
+        if self.hashing is not None:
+            await self.hashing
+        if self.fresh > _SMALL:
+            await asyncio.to_thread(self.absorb)
+        else:
+            self.absorb()
+        return (self.content.size, self.content.sha256) == (self.listed.size, self.listed.sha256)
 
 
 class TreeFetch:
@@ -96,7 +122,7 @@ class TreeFetch:
         self._left = 0
         self._moved = asyncio.Condition()
 
-    async def run(self) -> list[PackedFile]:
+    async def run(self) -> list[HashedFile]:
         """The files. Raises the first error when no peer is left to ask."""
         step = limits.PEER_PIECE if len(self._givers) > 1 else limits.ITEM_FILE_BYTES
         self._files = [_File(listed) for listed in await self._list()]
@@ -109,7 +135,7 @@ class TreeFetch:
                     group.create_task(self._work(number))
         if self._left:
             raise self._why()
-        return [PackedFile(file.listed.path, file.listed.executable, file.data) for file in self._files]
+        return [HashedFile(file.listed.path, file.listed.executable, file.content) for file in self._files]
 
     # --- the list ----------------------------------------------------------------------------------------------------
 
@@ -149,6 +175,7 @@ class TreeFetch:
             file.givers.add(number)
             piece.parts.append(chunk)
             piece.start += len(chunk)
+            file.came(len(chunk))
             await self._pace.take(len(chunk))
 
     async def _came(self, number: int, piece: _Piece) -> None:
@@ -157,7 +184,7 @@ class TreeFetch:
         file.left -= 1
         if file.left:
             return
-        if await asyncio.to_thread(file.join) if file.listed.size > _SMALL else file.join():
+        if await file.is_right():
             self._left -= 1
             return
         wrong = IntegrityError("install.wrong_digest", ref=file.listed.path, wanted=self._digest, found="other bytes")
