@@ -140,7 +140,7 @@ def key_at(signed: SignedPointer, place: Place) -> bytes | None:
         return name_key(ref)
     if place.word == BY_PUBLISHER:
         return publisher_key(ref, signed.record.key.raw)
-    if place.word not in words_of(signed.pointer):
+    if place.word != EVERYTHING and place.word not in words_of(signed.pointer):  # every record is under `*`
         return None
     return index_key(ref.kind, place.word, path_of(signed.ident, place.depth))
 

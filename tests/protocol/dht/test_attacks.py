@@ -500,6 +500,7 @@ def test_every_asked_word_is_one_a_matching_record_has(asked: str, words: tuple[
     assert sorted(asked_words(asked)) == sorted(words)
     pointer = Pointer(PDF, title="PDF 审批单", tags=("批",))
     assert set(words) <= set(words_of(pointer))
+    assert words_of(pointer)[0] == "*"  # `key_at` relies on it
 
 
 def test_a_typical_record_is_small() -> None:
