@@ -157,9 +157,13 @@ class Daemon:
     async def _peer(self) -> None:
         """Offer what is shared, where there is an API."""
         if self._desk is not None:
+            from node.peer_ears import PeerEars
             from node.peering import Peering
 
-            await Peering(self._desk, self._failed).run()
+            ports = self._service.ports
+            async with asyncio.TaskGroup() as group:
+                group.create_task(Peering(self._desk, self._failed).run())
+                group.create_task(PeerEars(ports.lan, ports.peers.listen, ports.context.clock).run())
 
     async def _remember(self) -> None:
         """What was learned of the local network outlives a restart, also after a crash."""

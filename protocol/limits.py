@@ -297,6 +297,7 @@ HANDOVERS: Final = 32  # capabilities other devices want this one to take over
 SHARES: Final = 1_000  # rows of the ledger
 PEER_LISTENERS: Final = 64  # peers that are told when the catalogue changes
 PEER_LISTENERS_EACH: Final = 4  # of one address; several nodes may share a host
+PEERS_LISTENED_TO: Final = 16  # paired devices this node holds a stream to
 PEER_NEWS_SECONDS: Final = 0.5  # between looks whether it changed, while anybody listens
 PAIR_SECONDS: Final = 60.0  # for two people to start and compare
 SERVICES: Final = 1_024  # services kept by the browser

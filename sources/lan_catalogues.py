@@ -36,6 +36,7 @@ class _State:
     retry_at: float = 0.0
     wait: float = RETRY_FIRST
     asking: bool = False
+    again: bool = False
 
 
 class Catalogues:
@@ -73,6 +74,14 @@ class Catalogues:
         elif state.rows and now >= state.told_at + RENEW_SECONDS:
             self._tell(state, FRESH_SECONDS)
 
+    def hurry(self, key: str) -> None:
+        """The peer of that key says itself that its catalogue changed: fetch it now, or once more after the fetch under way."""
+        state = self._states.get(key)
+        if state is not None and state.asking:
+            state.again = True
+        elif state is not None and state.peer.proven and self._clock.loop() >= state.retry_at:
+            self._want(state)
+
     def _want(self, state: _State) -> None:
         if state.peer.tcp_port and state.peer.digest and not self._wanted.full():
             state.asking = True
@@ -104,6 +113,9 @@ class Catalogues:
                 if self._states.get(state.peer.key) is state:
                     self._tell(state, FRESH_SECONDS)
             state.asking = False
+            if state.again:
+                state.again = False
+                self.hurry(state.peer.key)
 
     def _failed(self, state: _State, error: OoderError | None) -> None:
         if error is not None:

@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -136,6 +136,39 @@ class PeerClient:
         if rows_digest(rows.values()) != digest:
             raise IntegrityError("offer.wrong_digest")
         return rows, last
+
+    async def listen(self, point: Point) -> AsyncGenerator[int, None]:
+        """The number of the peer's catalogue whenever it is not the one we hold, until the peer ends the stream. Raises
+        UnavailableError `peer.*`."""
+        import aiohttp
+
+        check_point(point)
+        address = f"{point.ip}:{point.port}"
+        silence = aiohttp.ClientTimeout(
+            total=None, sock_connect=limits.PEER_CONNECT_SECONDS, sock_read=2 * limits.API_KEEP_ALIVE_SECONDS + 5
+        )
+        async with _session() as session:
+            try:
+                async with session.get(
+                    f"{point.base}/peer/v1/changes",
+                    params=self._ask(point),
+                    headers={"Accept": "text/event-stream"},
+                    allow_redirects=False,
+                    timeout=silence,
+                ) as answer:
+                    if answer.status != 200 or answer.content_type != "text/event-stream":
+                        raise UnavailableError("peer.refused", address=address, status=answer.status)
+                    while line := await answer.content.readline():
+                        word, _, number = line.strip().partition(b": ")
+                        if word == b"id" and number.isdigit() and len(number) < 20 and int(number) != self._last(point):
+                            yield int(number)
+            except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+                reason = "silence" if isinstance(error, TimeoutError) else type(error).__name__
+                raise UnavailableError("peer.unreachable", address=point.base, reason=reason) from error
+
+    def _last(self, point: Point) -> int:
+        known = self._known.get(point.key)
+        return known.last if known else 0
 
     async def pair(self, point: Point, params: Mapping[str, str]) -> Mapping[str, Any]:
         """The other side of a pairing (see `node.pairing`). Raises UnavailableError `peer.*`, DataError."""

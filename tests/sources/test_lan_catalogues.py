@@ -87,3 +87,23 @@ def test_a_peer_that_fails_is_asked_again_later_not_at_every_beat() -> None:
     story = play((0, PeerAppeared(PEER)), *beats, fail=True)
     assert story.asked == 1 and story.said == [] and "K" in story.catalogues.problems
     assert play((0, PeerAppeared(PEER)), (RETRY_FIRST + 1, PeerHeard(PEER)), fail=True).asked == 2
+
+
+def test_a_peer_that_says_itself_that_it_changed_is_asked_at_once_and_once_more_after_a_fetch_under_way() -> None:
+    async def main() -> None:
+        story = Story()
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(story.catalogues.run())
+            story.catalogues.hurry("K")  # nobody knows that key
+            story.catalogues.hear(PeerAppeared(PEER))
+            await asyncio.sleep(1)
+            assert story.asked == 1
+            story.catalogues.hurry("K")
+            await asyncio.sleep(0.05)
+            for _ in range(3):
+                story.catalogues.hurry("K")
+            await asyncio.sleep(1)
+            assert story.asked == 3
+            task.cancel()
+
+    run_virtual(main())

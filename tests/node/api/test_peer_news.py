@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
 
+from node.io.peer_client import PeerClient, Point
 from node.policy import know_key
 from node.sharing import Share, add_share, stop_share
 from protocol import limits
@@ -109,3 +110,17 @@ async def test_who_takes_nothing_is_dropped(node: Running, monkeypatch: pytest.M
 
 async def test_an_ask_that_is_no_record_makes_a_stranger(node: Running) -> None:
     assert await offered(node, "junk") == await offered(node)
+
+
+async def test_a_paired_device_hears_it_and_fetches_what_changed(node: Running) -> None:
+    service = node.desk.service
+    me = service.ports.lan.key().public
+    know_key(service.paths, FRIEND.public.fingerprint)
+    host, _, port = node.peer.removeprefix("http://").rpartition(":")
+    ours = PeerClient(lambda: FRIEND, service.now, lambda key: True)
+    point = Point(me.agent_id, host, int(port), me.fingerprint)
+    assert await ours.catalogue(point) == []
+    async with aclosing(ours.listen(point)) as told, asyncio.timeout(5):
+        add_share(service.paths, Share(SCENE, "paired"), service.now())
+        assert await anext(told)
+        assert [row.item.id for row in await ours.catalogue(point)] == [SCENE.id]

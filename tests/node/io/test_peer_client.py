@@ -240,3 +240,29 @@ async def test_a_file_that_broke_off_is_resumed_by_a_range() -> None:
     async with peer(breaks_once) as (point, _):
         assert {file.path: file.data for file in await client().tree([point], DIGEST)} == BYTES
     assert ranges == ["", "bytes=3-7"]
+
+
+async def test_listening_tells_of_catalogues_we_do_not_hold() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path != "/peer/v1/changes":
+            return await honest(request)
+        assert request.headers["Accept"] == "text/event-stream" and request.query["ask"]
+        return web.Response(
+            body=b"id: 7\n\n: hello\nid: x\nid: 8\nevent: catalogue\n\n", content_type="text/event-stream"
+        )
+
+    async with peer(answer) as (point, _):
+        ours = client(frozenset({point.key}))
+        await ours.catalogue(point)  # number 7
+        assert [number async for number in ours.listen(point)] == [8]
+
+
+async def test_an_older_peer_without_the_stream_is_an_error_with_a_code() -> None:
+    async with peer(honest_but_old) as (point, _):
+        with pytest.raises(UnavailableError) as caught:
+            _ = [number async for number in client().listen(point)]
+        assert caught.value.code == "peer.refused"
+
+
+async def honest_but_old(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=404)
