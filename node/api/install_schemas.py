@@ -109,12 +109,13 @@ class InstallStep(Told):
     """The newest about one of the six steps."""
 
     step: str = Field(description="download, verify, dependencies, initialise, activate or cache")
-    state: str = Field(description="started, progressed, completed or failed")
+    state: str = Field(description="started, progressed, completed, failed or deferred")
     ref: str
     done: int
     total: int
     size: int = Field(description="bytes brought")
     note: str
+    seconds: float = Field(description="since the step began")
 
 
 class Changed(Told):
@@ -158,6 +159,7 @@ class Install(Told):
     generation: int
     changed: list[Changed]
     inactive: dict[str, Error]
+    pending: dict[str, Error] = Field(description="ref -> why it will not answer as it is")
     answer: CallAnswer | None
     error: Error | None
 

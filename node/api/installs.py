@@ -261,12 +261,14 @@ def job_body(job: Job, language: str) -> dict[str, Any]:
                 "total": one.total,
                 "size": one.size,
                 "note": one.note,
+                "seconds": round(one.seconds, 3),
             }
             for one in job.steps.values()
         ],
         "generation": outcome.generation.number if outcome else 0,
         "changed": [{"ref": str(item.ref), "step": item.step.value} for item in outcome.changed] if outcome else [],
         "inactive": {ref: error.body(language) for ref, error in outcome.inactive.items()} if outcome else {},
+        "pending": {ref: error.body(language) for ref, error in outcome.pending.items()} if outcome else {},
         "answer": job.answer.describe() if job.answer else None,
         "error": job.error.body(language) if job.error else None,
     }

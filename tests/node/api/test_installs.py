@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from node.api.install_schemas import Install
+from node.api.installs import Job, job_body
+from node.install.installer import Outcome
+from node.install.steps import Stage as Step
+from node.install.steps import StepEvent
 from node.scene.host import host_scenes
+from protocol.errors import NotFoundError
 from tests.node.api.running import Running
 
 SCENE = "/api/v1/installed/scene:text-desk"
@@ -60,7 +67,8 @@ async def test_a_scene_is_installed_called_stopped_and_uninstalled(hosted: Runni
         "activate",
         "cache",
     ]
-    assert job["generation"] == 1 and job["inactive"] == {} and job["changed"]
+    assert job["generation"] == 1 and job["inactive"] == {} and job["pending"] == {} and job["changed"]
+    assert all(one["seconds"] >= 0 for one in job["steps"])
     _, found = await node.get("/api/v1/installed")
     scene = next(item for item in found["items"] if item["kind"] == "scene")
     assert scene["name"] and scene["agent"]["state"] == "ACTIVE" and scene["routes"]
@@ -217,3 +225,15 @@ async def test_services_of_the_network_are_listed_as_claimed(node: Running) -> N
     assert {row["ref"] for row in rows} == {"agent:node-9", ""} and rows[0]["properties"]
     assert rows[0]["why"] == ["no_answer"]
     assert "\u202e" not in str(rows) and "\x00" not in str([list(row["properties"].values()) for row in rows])
+
+
+def test_a_job_tells_what_will_not_answer_and_how_long_a_step_took() -> None:
+    made: Any = SimpleNamespace(id="p", plan=SimpleNamespace(target="skill:x"))
+    job = Job("1", made, (), False, "en", 0.0)
+    job.steps[Step.DOWNLOAD] = StepEvent(Step.DOWNLOAD, "completed", seconds=1.25)
+    generation: Any = SimpleNamespace(number=3)
+    why = NotFoundError("plan.unknown", id="x")
+    job.outcome = Outcome(generation, (), {}, pending={"skill:x": why})
+    body = job_body(job, "en")
+    assert body["pending"] == {"skill:x": why.body("en")} and body["steps"][0]["seconds"] == 1.25
+    Install.model_validate(body)
