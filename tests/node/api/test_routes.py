@@ -92,6 +92,7 @@ GOOD: dict[str, tuple[str, Any, int]] = {
     "openapi": ("/openapi.json", None, 200),
     "peer_self": ("/peer/v1/self", None, 200),
     "peer_offers": ("/peer/v1/offers?since=4", None, 200),
+    "peer_changes": ("/peer/v1/changes", None, 200),
     "peer_offer": ("/peer/v1/offers/skill:x", None, 404),
     "peer_pair": ("/peer/v1/pair?key=" + "A" * 52 + "&commitment=" + "0" * 64, None, 404),
     "peer_package": ("/peer/v1/packages/sha256:" + "0" * 64, None, 404),
