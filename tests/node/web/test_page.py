@@ -163,8 +163,8 @@ def test_kinds_sources_and_scopes_narrow_what_is_shown(page: Page, catalogue: Pa
     page.locator(".card.capability").first.wait_for()
     page.locator(".card.scene").first.wait_for(state="detached")
     page.get_by_role("tab", name=re.compile("^Personal")).press("ArrowRight")
-    tab = page.get_by_role("tab", name=re.compile("^Department"))
-    assert tab.get_attribute("aria-selected") == "true"
+    tab = page.get_by_role("tab", name=re.compile("^Department"), selected=True)
+    tab.wait_for()
     assert tab.evaluate("tab => tab === document.activeElement")
 
 
