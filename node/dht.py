@@ -196,9 +196,9 @@ class LiveNode:
                 await self._publish()
             except OoderError as error:
                 self._trouble(error)
-            await asyncio.sleep((self._home.pace or WATCH_EVERY) * self._random.uniform(0.9, 1.1))
             if self._state is not None:
                 await self._save(self.machine, self._state)
+            await asyncio.sleep((self._home.pace or WATCH_EVERY) * self._random.uniform(0.9, 1.1))
 
     # --- private steps -----------------------------------------------------------------------------------------------
 
