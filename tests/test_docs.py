@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from bench.__main__ import names
 from protocol.messages import MESSAGES
 from scripts import reference
 
@@ -153,3 +154,8 @@ def test_every_fact_is_on_the_items_page() -> None:
     known = fact_keys()
     assert len(known) > 50
     assert sorted(key for key in known if f"`{key}`" not in text) == []
+
+
+def test_every_benchmark_is_named() -> None:
+    page = (ROOT / "docs/reference/benchmarks.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` ", page, re.M) == names()

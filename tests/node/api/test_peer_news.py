@@ -106,6 +106,7 @@ async def test_who_takes_nothing_is_dropped(node: Running, monkeypatch: pytest.M
 
     async with asyncio.timeout(5):
         await node.desk.news.tell("", never, lambda: True)
+    assert not node.desk.news.listeners
 
 
 async def test_an_ask_that_is_no_record_makes_a_stranger(node: Running) -> None:
