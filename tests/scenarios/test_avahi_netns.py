@@ -70,10 +70,11 @@ async def test_avahi_sees_this_node_its_kinds_and_its_goodbye(lab: NetLab, tmp_p
             (seen,) = await asyncio.to_thread(avahi.browse, "_ooder._tcp")
             assert (seen.name, seen.address, seen.port) == ("Ooder Agent-node-abc", lab.hosts["ours"].ip, 48889)
             assert '"agentId=node-abc"' in seen.txt and '"capabilities=daily-report,mail"' in seen.txt
-            for kind in ("_agent", "_scene", "_capability"):
-                found = await asyncio.to_thread(avahi.browse, f"{kind}._sub._ooder._tcp")
-                assert [each.name for each in found] == [seen.name], kind
-            assert await asyncio.to_thread(avahi.browse, "_skill._sub._ooder._tcp") == []
+            kinds = ("_agent", "_scene", "_capability", "_skill")
+            found = await asyncio.gather(
+                *(asyncio.to_thread(avahi.browse, f"{kind}._sub._ooder._tcp") for kind in kinds)
+            )
+            assert [[each.name for each in kind] for kind in found] == [[seen.name]] * 3 + [[]]
         await until(lambda: not avahi.browse("_ooder._tcp"))
 
 
