@@ -323,7 +323,7 @@ def _explain(
         keys = (*at, *(str(part) for part in wrong["loc"]))
         known = next((origins[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in origins), "default")
         near: tuple[str, ...] = ()
-        reason = wrong["msg"]
+        reason = wrong["msg"].removeprefix("Value error, ")
         if wrong["type"] == "extra_forbidden":
             reason = "no such setting"
             near = _near(keys[-1], _field_names(model, keys[len(at) : -1]))

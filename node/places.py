@@ -11,10 +11,13 @@ from typing import Any
 from node import config
 from node.paths import Paths
 from protocol.errors import NotFoundError, UsageError
+from protocol.git_rules import parse_url
 
 _FORGE = re.compile(r"(github|gitee):([\w.-]+(?:/[\w.-]+)?)", re.ASCII)
 _REGISTRY = re.compile(r"skill_center:(https?://\S+)|(https?://\S+)/api/v1/?", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
+BY_NAME = ("ssh", "file")
+"""Schemes of repositories that are allowed by naming an address; git and http are not protected on the way, and need a setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,12 @@ def add_place(paths: Paths, place: Place, loaded: config.Config) -> bool:
     """Remember a place; False when the settings name it already. What the source itself refuses is refused here, unwritten."""
     if place.text in {_text(entry) for entry in _configured(loaded, place)}:
         return False
+    new = {place.key: [place.value]} | _allowance(loaded, place)
+    _validate(loaded, place, new)
     own = config.read_own(paths)
     section = own.setdefault("sources", {}).setdefault(place.source, {})
-    section[place.key] = [*section.get(place.key, []), place.value]
-    _validate(loaded, place)
+    for key, entries in new.items():
+        section[key] = [*(old for old in section.get(key, []) if old not in entries), *entries]
     config.write_own(paths, own)
     return True
 
@@ -91,9 +96,19 @@ def _configured(loaded: config.Config, place: Place) -> list[Any]:
     return list(loaded.settings.sources.get(place.source, {}).get(place.key) or [])
 
 
-def _validate(loaded: config.Config, place: Place) -> None:
+def _allowance(loaded: config.Config, place: Place) -> dict[str, list[Any]]:
+    """What naming a repository allows besides. Raises UsageError `git.bad_url`, `git.scheme_refused`."""
+    if place.source != "git_repository":
+        return {}
+    allowed = list(loaded.settings.sources.get(place.source, {}).get("allow") or ["https"])
+    scheme = parse_url(place.text, tuple(dict.fromkeys((*allowed, *BY_NAME)))).scheme
+    return {} if scheme in allowed else {"allow": [*allowed, scheme]}
+
+
+def _validate(loaded: config.Config, place: Place, new: Mapping[str, list[Any]]) -> None:
     section = dict(loaded.settings.sources.get(place.source, {}))
-    section[place.key] = [*_configured(loaded, place), place.value]
+    for key, entries in new.items():
+        section[key] = [*(section.get(key) or []), *entries]
     problems = config.check_section(place.source, section, loaded)
     if problems:
         raise config.invalid(problems)

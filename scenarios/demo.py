@@ -62,7 +62,7 @@ class Chapter:
 
 
 def set_the_stage(stage: Stage) -> None:
-    """A copy of the catalogue as a folder, the same as a git repository, and a home that may read `file://`."""
+    """A copy of the catalogue as a folder, the same as a git repository, and a home of its own."""
     if stage.root.exists():
         shutil.rmtree(stage.root)
     shutil.copytree(CATALOGUE, stage.folder)
@@ -75,10 +75,8 @@ def set_the_stage(stage: Stage) -> None:
     shutil.rmtree(worktree)
     stage.home.mkdir(mode=0o700)
     (stage.home / "config.yaml").write_text(
-        "# The demo reads a repository on this disk; by default only https is allowed.\n"
-        "# It also speaks to nobody but this machine: the local network is its loopback.\n"
-        "sources:\n  git_repository:\n    allow: [https, file]\n"
-        "  udp_broadcast:\n    interfaces: [lo]\n  mdns_dns_sd:\n    interfaces: [lo]\n",
+        "# The demo speaks to nobody but this machine: the local network is its loopback.\n"
+        "sources:\n  udp_broadcast:\n    interfaces: [lo]\n  mdns_dns_sd:\n    interfaces: [lo]\n",
         "utf-8",
     )
 

@@ -26,13 +26,14 @@ from node.install.package import PackagePlan, open_file, open_package
 from node.install.peer_deliverer import PeerDeliverer
 from node.install.planning import PlanOptions, plan_install
 from node.install.publishers import learn
-from node.install.repository import BY_NAME, open_repository
+from node.install.repository import open_repository
 from node.install.revocations import note_revoked
 from node.install.steps import StepEvent
 from node.install.store import Collected, Committed, Store
 from node.install.universe import IndexUniverse
 from node.install.verify import Verification
 from node.keys import node_key
+from node.places import BY_NAME
 from node.service import Service
 from protocol import limits
 from protocol.errors import NotFoundError, OoderError, PolicyError, StorageError

@@ -17,6 +17,7 @@ from node.install.fetch import GitDeliverer
 from node.install.package import PackagePlan
 from node.install.store import Store
 from node.install.universe import IndexUniverse
+from node.places import BY_NAME
 from node.service import Service
 from protocol import limits
 from protocol.errors import DataError, NotFoundError, OoderError, UnavailableError
@@ -31,8 +32,6 @@ from sources import git_repository
 from sources.ports import Context, Git, GitBounds
 
 _ORDER = {Kind.SCENE: 0, Kind.SKILL: 1}
-BY_NAME = ("ssh", "file")
-"""Schemes that need no leave in the settings when the person names the repository: both are this user's own reach."""
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ MESSAGES = {
     "git.scheme_refused": Message(
         "'{url}' uses {scheme}, allowed here: {allowed}",
         "“{url}”使用 {scheme}，此处只允许：{allowed}",
-        "Add the scheme to `allow` of the source git_repository if you trust it.",
-        "若信任该协议，请把它加入 git_repository 来源的 `allow`。",
+        "Use https or ssh. If you trust the way there, add {scheme} to sources.git_repository.allow in config.yaml (ooder paths).",
+        "请使用 https 或 ssh。若信任该线路，请在 config.yaml（ooder paths）中把 {scheme} 加入 sources.git_repository.allow。",
     ),
     "git.bad_ref": Message(
         "'{ref}' is not a branch, tag or commit name",

@@ -5,9 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from node import config
 from node.config import Settings
-from node.places import read_place
+from node.paths import Paths
+from node.places import add_place, read_place
 from node.policy import TrustDecisions, policy_of
+from protocol.errors import UsageError
 
 
 def test_official_repositories_are_in_the_policy() -> None:
@@ -38,3 +43,17 @@ def test_an_official_registry_is_in_the_policy() -> None:
     entries = [{"url": "https://r.example/api/v1", "official": True}, {"url": "https://s.example"}]
     settings = Settings.model_validate({"sources": {"skill_center": {"registries": entries}}})
     assert policy_of(settings, TrustDecisions()).official == {"registry:r.example/*"}
+
+
+def test_naming_an_address_allows_its_scheme_but_no_bare_one(tmp_path: Path) -> None:
+    paths = Paths(tmp_path / "home")
+    for text in ("git@h.example:team/skills.git", "https://h.example/o/r", "file:///srv/skills.git"):
+        assert add_place(paths, read_place(text, tmp_path), config.load(paths, environ={}))
+    loaded = config.load(paths, environ={})
+    assert config.check(loaded) == ()
+    assert loaded.settings.sources["git_repository"]["allow"] == ["https", "ssh", "file"]
+    before = paths.own_config.read_bytes()
+    for text in ("git://h.example/o/r", "http://h.example/o/r"):
+        with pytest.raises(UsageError, match=r"uses (git|http), allowed"):
+            add_place(paths, read_place(text, tmp_path), loaded)
+    assert paths.own_config.read_bytes() == before
