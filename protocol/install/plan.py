@@ -82,7 +82,7 @@ def _rules(target: Ref, universe: Universe, installed: Generation, policy: PlanP
     kept: dict[tuple[Kind, str], list[tuple[str, str]]] = {}
     for item in installed.items:
         kept.setdefault((item.kind, item.id), []).append((item.version, item.principal))
-    cooling = set()
+    cooling = dict(policy.rules.cooling)
     for (kind, item_id), releases in kept.items():
         if not policy.rules.upgrade and (kind, item_id) != (target.kind, target.id):
             continue
@@ -90,7 +90,7 @@ def _rules(target: Ref, universe: Universe, installed: Generation, policy: PlanP
             young = one.first_seen > now - policy.cooldown
             known = (one.item.version, one.principal) in releases
             if young and not known and one.trust is not Trust.OFFICIAL:
-                cooling.add(one.release)
+                cooling[one.release] = one.first_seen + policy.cooldown
     frozen = MappingProxyType({name: tuple(found) for name, found in kept.items()})
     base = policy.rules
     return ResolveRules(
@@ -100,7 +100,7 @@ def _rules(target: Ref, universe: Universe, installed: Generation, policy: PlanP
         base.pre_releases,
         base.upgrade,
         frozen,
-        frozenset(cooling) | base.cooling,
+        MappingProxyType(cooling),
         base.seconds,
     )
 

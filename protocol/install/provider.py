@@ -7,6 +7,7 @@ choice left (SECURITY 3.4). Nothing here is tried for longer than the clock allo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -47,6 +48,12 @@ class Catalogue:
         self._owners: dict[tuple[Kind, str, str], tuple[str, str]] = {}
         self._matches: dict[tuple[Kind, str, str, Constraint | None], tuple[Candidate, ...]] = {}
         self._offers: dict[tuple[Key, str, str], tuple[Offer, ...]] = {}
+
+    def without_wait(self) -> Catalogue:
+        """The same releases, none of them too new."""
+        found = Catalogue(self.universe, replace(self.rules, cooling={}), self.choices)
+        found._releases, found._owners = self._releases, self._owners
+        return found
 
     def releases(self, kind: Kind, item_id: str) -> list[Candidate]:
         """Everything of one name, newest first."""

@@ -34,7 +34,8 @@ class Choices:
 @dataclass(frozen=True, slots=True)
 class ResolveRules:
     """What holds for one resolution. `installed`: (kind, id) -> (version, principal) of releases that are kept where they fit;
-    `upgrade` switches that off. Releases in `cooling` (by their release words) are too new to be taken by themselves."""
+    `upgrade` switches that off. Releases in `cooling` (their release words -> wall seconds until when) are too new to be taken by
+    themselves."""
 
     trust: TrustPolicy = field(default_factory=TrustPolicy)
     strategy: Strategy = Strategy.TRUST
@@ -44,7 +45,7 @@ class ResolveRules:
     installed: Mapping[tuple[Kind, str], tuple[tuple[str, str], ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    cooling: frozenset[str] = frozenset()
+    cooling: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     seconds: float = limits.RESOLVE_SECONDS
 
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from resolvelib import BaseReporter
 from resolvelib.resolvers import Resolution, ResolutionImpossible, ResolutionTooDeep
 
 from protocol import limits
-from protocol.errors import ConflictError, OoderError
+from protocol.errors import ConflictError, OoderError, PolicyError
 from protocol.install.explain import explain
 from protocol.install.provider import Catalogue, Questions, is_ignored, too_hard
 from protocol.install.questions import Choice, Choices, Key, Need, Offer, ResolveRules, key_of
@@ -73,7 +74,7 @@ def resolve(
     """Choose one release of the target and of everything it needs.
 
     Raises ConflictError `plan.conflict`, `plan.too_hard`, `plan.too_large`, `plan.ambiguous`, `plan.unsatisfiable`,
-    `plan.missing_dependency`, `plan.unprovided_capability`, `plan.blocked`, PolicyError `plan.frozen`,
+    `plan.missing_dependency`, `plan.unprovided_capability`, `plan.blocked`, PolicyError `plan.frozen`, `plan.cooling`,
     UsageError `plan.bad_choice`, NotFoundError `plan.unknown_target`.
     """
     catalogue = Catalogue(universe, rules, choices)
@@ -110,7 +111,22 @@ class _Watch(BaseReporter[Need, Choice, Key]):
 def _ask(
     catalogue: Catalogue, need: Need, fixed: Mapping[Key, Choice], target: Ref, clock: Clock, deadline: float
 ) -> dict[Key, Choice]:
-    """Everything that `need` takes beside what is fixed."""
+    """Everything that `need` takes beside what is fixed. Where only the wait of new releases is in the way, that is the error."""
+    try:
+        return _choose(catalogue, need, fixed, target, clock, deadline)
+    except ConflictError as error:
+        if not catalogue.rules.cooling or clock() > deadline:
+            raise
+        try:
+            later = _choose(catalogue.without_wait(), need, fixed, target, clock, deadline)
+        except OoderError:
+            raise error from None  # at odds anyway
+        raise _waits(catalogue, target, later) from None
+
+
+def _choose(
+    catalogue: Catalogue, need: Need, fixed: Mapping[Key, Choice], target: Ref, clock: Clock, deadline: float
+) -> dict[Key, Choice]:
 
     def check() -> None:
         if clock() > deadline:
@@ -121,8 +137,10 @@ def _ask(
     try:
         mapping: Mapping[Key, Choice] = resolution.resolve([need], limits.RESOLVE_ROUNDS).mapping
     except ResolutionImpossible as error:
-        causes = [(one.requirement, one.parent) for one in error.causes]
-        raise explain(catalogue, target, causes, questions.asked_by) from None
+        mapping, _ = search(questions, need)  # the resolver leaps back over solutions now and then
+        if not mapping:
+            causes = [(one.requirement, one.parent) for one in error.causes]
+            raise explain(catalogue, target, causes, questions.asked_by) from None
     except (ResolutionTooDeep, _InCirclesError):
         mapping, asked = search(questions, need)
         if not mapping:
@@ -213,6 +231,20 @@ def _edges(
             yield Edge(parent, contract, dependency, choice)
     elif isinstance(choice, Candidate) and choice in Questions(catalogue, {}, lambda: None).matching(need):
         yield Edge(parent, choice, dependency)
+
+
+def _waits(catalogue: Catalogue, target: Ref, later: Mapping[Key, Choice]) -> OoderError:
+    """What is waited for longest, and the words that take it now."""
+    cooling = catalogue.rules.cooling
+    young = [one for one in later.values() if isinstance(one, Candidate) and one.release in cooling]
+    last = max(young, key=lambda one: cooling[one.release])
+    until = datetime.fromtimestamp(cooling[last.release], UTC).strftime("%Y-%m-%d %H:%M UTC")
+    first = next(
+        (one for one in later.values() if isinstance(one, Candidate) and one.ref.any_version == target.any_version),
+        None,
+    )
+    again = str(first.ref) if first else str(target)
+    return PolicyError("plan.cooling", ref=str(target), needs=str(last.ref), until=until, again=again)
 
 
 def _too_large(target: Ref) -> ConflictError:

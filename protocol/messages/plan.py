@@ -13,6 +13,12 @@ _PLAN = {
         "Ask for another version, or leave one of them out.",
         "请换一个版本，或去掉其中之一。",
     ),
+    "plan.cooling": Message(
+        "{ref} waits: {needs} was first seen here less than a day ago, and is not taken by itself before {until}",
+        "{ref} 需要等待：{needs} 首次见到不足一天，在 {until} 之前不会自动采用",
+        "Run it again then; or take it now, by its version: ooder install {again}",
+        "请届时重试；或按版本号立即安装：ooder install {again}",
+    ),
     "plan.missing_dependency": Message(
         "{needs} is needed ({causes}) and known nowhere",
         "需要 {needs}（{causes}），但任何来源都没有",

@@ -136,6 +136,18 @@ def test_a_young_release_does_not_replace_an_installed_one_by_itself() -> None:
     assert steps(plan(["a 1 | b ^2", "b 2 | ~new"], "a"))["b"] == "added"
 
 
+def test_an_update_held_back_by_the_wait_alone_says_until_when_and_how_to_go_ahead() -> None:
+    before = commit(plan(["a 1 | b", "b 1"], "a"))
+    lines = ["a 2 p official | b ^2", "b 1", "b 2 | ~new"]
+    with pytest.raises(OoderError) as caught:
+        plan(lines, "a", before, UPGRADE)
+    error = caught.value
+    assert error.code == "plan.cooling" and error.fault == "policy"
+    assert "skill:b@2" in error.text() and error.params["until"] == "2027-01-16 07:00 UTC"
+    assert error.params["until"] in error.text("zh") and "ooder install skill:a@2" in error.next_step("zh")
+    assert steps(plan(lines, str(error.params["again"]), before)) == {"a": "upgraded", "b": "upgraded"}
+
+
 def test_the_digest_of_a_plan_ignores_its_time_and_nothing_else() -> None:
     lines = ["scene:s 1 | a | cap:x", "a 1 | +x", "cap:x 1"]
     one, two = plan(lines, "scene:s"), plan(list(reversed(lines)), "scene:s")
