@@ -135,31 +135,36 @@ def _choose(
     questions = Questions(catalogue, fixed, check)
     resolution: Resolution[Need, Choice, Key] = Resolution(questions, _Watch(target))
     try:
-        mapping: Mapping[Key, Choice] = resolution.resolve([need], limits.RESOLVE_ROUNDS).mapping
+        reached = _reach(questions, need, resolution.resolve([need], limits.RESOLVE_ROUNDS).mapping)
+        told = None
     except ResolutionImpossible as error:
-        mapping, _ = search(questions, need)  # the resolver leaps back over solutions now and then
-        if not mapping:
-            causes = [(one.requirement, one.parent) for one in error.causes]
-            raise explain(catalogue, target, causes, questions.asked_by) from None
+        reached, told = None, [(one.requirement, one.parent) for one in error.causes]
     except (ResolutionTooDeep, _InCirclesError):
+        reached = told = None
+    if (
+        reached is None
+    ):  # in circles the resolver leaps over solutions and loses needs now and then: what it says is looked at again
         mapping, asked = search(questions, need)
-        if not mapping:
-            raise explain(catalogue, target, asked, questions.asked_by) from None
-    reached = _reach(questions, [need], {**fixed, **mapping})
+        reached = _reach(questions, need, mapping)
+        if reached is None:
+            raise explain(catalogue, target, told or asked, questions.asked_by)
     if sum(1 for key in reached if not key[2]) + sum(1 for key in fixed if not key[2]) > limits.RESOLVE_PACKAGES:
         raise _too_large(target)
     return reached
 
 
-def _reach(questions: Questions, needs: Iterable[Need], mapping: Mapping[Key, Choice]) -> dict[Key, Choice]:
-    """The choices that are really needed, nearest first. (The resolver's own walk does not end on cycles.)"""
+def _reach(questions: Questions, root: Need, mapping: Mapping[Key, Choice]) -> dict[Key, Choice] | None:
+    """The choices that are really needed, nearest first; None where one of their needs is not met."""
     found: dict[Key, Choice] = {}
-    waiting = deque(need.key for need in needs)
+    waiting = deque([root])
     while waiting:
-        key = waiting.popleft()
-        if key not in found and key not in questions.fixed:
-            found[key] = mapping[key]
-            waiting.extend(need.key for need in questions.get_dependencies(mapping[key]))
+        need = waiting.popleft()
+        choice = questions.fixed.get(need.key) or mapping.get(need.key)
+        if choice is None or not questions.is_satisfied_by(need, choice):
+            return None
+        if need.key not in found and need.key not in questions.fixed:
+            found[need.key] = choice
+            waiting.extend(questions.get_dependencies(choice))
     return found
 
 

@@ -192,6 +192,10 @@ def test_what_the_resolver_calls_impossible_is_looked_at_again() -> None:
     assert compare(2830)  # resolvelib leaps back over the only solution
 
 
+def test_what_the_resolver_calls_solved_is_looked_at_again() -> None:
+    assert compare(3263) and compare(4575)  # resolvelib loses a need of a skill in a circle
+
+
 def test_the_search_alone_agrees_too() -> None:
     for seed in range(300):
         candidates = [candidate_of(line) for line in small_universe(random.Random(seed))]
