@@ -22,7 +22,7 @@ from node.events import Change
 from node.index import Index, Rules
 from protocol import limits
 from protocol.errors import StorageError
-from protocol.items import Progress, Reading, Report, Survey
+from protocol.items import Confirmation, Progress, Reading, Report, Survey
 from sources.ports import Clock
 
 GATHER_SECONDS = 0.02  # reports that arrive together are written together
@@ -64,7 +64,7 @@ class Aggregator:
         self._enqueue(change)
 
     def _enqueue(self, one: Report | Change) -> None:
-        if len(self._waiting) >= limits.REPORTS_WAITING and not isinstance(one, Survey):
+        if len(self._waiting) >= limits.REPORTS_WAITING and not isinstance(one, Survey | Confirmation):
             self.dropped += 1
             return
         self._waiting.append(one)
@@ -87,7 +87,7 @@ class Aggregator:
     async def _write_batch(self) -> bool:
         count = min(len(self._waiting), limits.REPORTS_PER_COMMIT)
         batch = [self._waiting[at] for at in range(count)]
-        reports = [one for one in batch if isinstance(one, Reading | Survey)]
+        reports = [one for one in batch if isinstance(one, Reading | Survey | Confirmation)]
         notes = [one for one in batch if isinstance(one, Change)]
         try:
             changes = await asyncio.to_thread(self._index.apply, reports, self._rules(), self._clock.wall(), notes)

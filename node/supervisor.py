@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from protocol.errors import OoderError, UnavailableError
-from protocol.items import Reading, Report, Survey
+from protocol.items import Confirmation, Reading, Report, Survey
 from protocol.query import Query
 from sources.base import DiscoveryProvider
 from sources.ports import Clock
@@ -137,9 +137,10 @@ class Supervisor:
 
     def _heard(self, name: str, report: Report) -> None:
         """What a source says by itself; one that was out of reach and looked at everything again is back."""
-        if isinstance(report, Survey) and self.states[name].light is Light.OFFLINE:
+        if isinstance(report, Survey | Confirmation) and self.states[name].light is Light.OFFLINE:
             now = self._clock.wall()
-            back = SourceState(name, Light.ONLINE, now, now, 0.0, len(report.places))
+            count = report.count if isinstance(report, Confirmation) else len(report.places)
+            back = SourceState(name, Light.ONLINE, now, now, 0.0, count)
             self._change(back)
         self._on_report(report)
 
@@ -160,16 +161,14 @@ class Supervisor:
                     group.create_task(self._ask(name, query, tell), name=f"search {name}")
 
     async def _ask(self, name: str, query: Query, tell: Callable[[SearchEvent], None]) -> None:
-        seen: set[str] = set()
+        seen = _Seen()
         problems = 0
 
         def emit(report: Report) -> None:
             nonlocal problems
+            seen.note(report)
             if isinstance(report, Reading):
-                seen.add(report.place)
                 problems += sum(problem.fatal for problem in report.problems)
-            elif isinstance(report, Survey):
-                seen.update(report.places)
             tell(Heard(name, report))
 
         tell(Started(name))
@@ -183,7 +182,7 @@ class Supervisor:
             seconds = self._clock.loop() - began
             light = Light.SLOW if seconds > self._slow_after else Light.ONLINE
             now = self._clock.wall()
-            state = _remarked(SourceState(name, light, now, now, 0.0, len(seen), seconds), self._providers[name])
+            state = _remarked(SourceState(name, light, now, now, 0.0, seen.count, seconds), self._providers[name])
         except Exception as error:  # noqa: BLE001 - shown as this source's light, costs no other source
             if isinstance(error, TimeoutError):
                 error = UnavailableError("source.timed_out", source=name, seconds=round(self._deadline, 1))
@@ -192,9 +191,31 @@ class Supervisor:
                 last_attempt=self._clock.wall(),
                 last_success=before.last_success,
                 seconds=self._clock.loop() - began,
-                places=len(seen),
+                places=seen.count,
             )
         tell(Finished(name, self._change(state), problems))
+
+
+class _Seen:
+    """How many places one search saw."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, set[str]] = {}
+        self._confirmed: dict[str, int] = {}
+
+    def note(self, report: Report) -> None:
+        """Count what it names; of an origin that is confirmed, what was read of it is part of that."""
+        if isinstance(report, Reading):
+            self._places.setdefault(report.origin, set()).add(report.place)
+        elif isinstance(report, Survey):
+            self._places.setdefault(report.origin, set()).update(report.places)
+        elif isinstance(report, Confirmation):
+            self._confirmed[report.origin] = report.count
+
+    @property
+    def count(self) -> int:
+        read = (len(places) for origin, places in self._places.items() if origin not in self._confirmed)
+        return sum(read) + sum(self._confirmed.values())
 
 
 def _remarked(state: SourceState, provider: DiscoveryProvider) -> SourceState:

@@ -199,6 +199,17 @@ class Survey:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A look at `origin` ended at `at` and found that everything it had said before stands: a `Survey` of all `count` places that
+    are known, which costs the same however many they are."""
+
+    source: str
+    origin: str
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a search has come; `total` 0 means not known yet."""
 
@@ -208,5 +219,5 @@ class Progress:
     note: str = ""
 
 
-Report = Reading | Survey | Progress
+Report = Reading | Survey | Confirmation | Progress
 """What a source may say."""

@@ -18,7 +18,7 @@ from protocol import limits
 from protocol.errors import DataError, IntegrityError, NotFoundError, OoderError
 from protocol.http.exchange import HttpRequest
 from protocol.item_json import decode_item, read_json
-from protocol.items import Problem, Progress, Reading, Sighting, Status, Survey
+from protocol.items import Confirmation, Problem, Progress, Reading, Sighting, Status, Survey
 from protocol.refs import parse_ref
 from protocol.skill_center import places
 from protocol.skill_center.following import Floor, Ledger, decode_memory, encode_memory, judge, signature
@@ -87,7 +87,8 @@ class ProvenLook:
         if ledger is None:
             ledger = await asyncio.to_thread(self._known_ledger)
         whole = len(ledger) == followed.releases and not self._misjudged(shadowed)
-        whole = whole and (not full or await self._is_there(followed.releases))
+        there = await self._there(followed.releases) if whole and full else 0
+        whole = whole and (not full or there > 0)
         if not whole or followed.catalogue != head.head.catalogue:
             self._ledger = None  # until it is known to be right
             held, ledger, head = await self._follow(base, head, floor, followed, ledger if whole else None)
@@ -95,10 +96,10 @@ class ProvenLook:
             floor, _ = decode_memory(await self._memory.load(self._name))
             followed = Followed(head.head.event, head.head.catalogue, head.head.releases)
             await self._memory.keep(self._name, encode_memory(floor, followed))
+            there = 0
         self._ledger = ledger
         if full or not whole:
-            now = self._context.clock.wall()
-            emit(Survey(SOURCE, self._registry.origin, now, frozenset(ledger.places())))
+            self._confirm(ledger, there, emit)
 
     async def followed_before(self) -> bool:
         """Whether it ever signed something here; then it must go on signing."""
@@ -225,13 +226,23 @@ class ProvenLook:
     def _known_ledger(self) -> Ledger:
         return Ledger(self._context.places.known(SOURCE, self._registry.origin))
 
-    async def _is_there(self, releases: int) -> bool:
-        """Whether the index has all that was told (it may have been cleared); what was told just now gets a moment to arrive."""
+    async def _there(self, releases: int) -> int:
+        """How many places the index has when it has all that was told (ROOT may be one more), else 0: it may have been cleared. What was
+        told just now gets a moment to arrive."""
         for pause in _PAUSES:
             await self._context.clock.sleep(pause)
-            if self._context.places.count(SOURCE, self._registry.origin) in (releases, releases + 1):  # with ROOT
-                return True
-        return False
+            count = self._context.places.count(SOURCE, self._registry.origin)
+            if count in (releases, releases + 1):
+                return count
+        return 0
+
+    def _confirm(self, ledger: Ledger, there: int, emit: Emit) -> None:
+        """Say what stands; in one word when the index has just these places."""
+        origin, now = self._registry.origin, self._context.clock.wall()
+        if there and there == len(ledger):
+            emit(Confirmation(SOURCE, origin, now, there))
+        else:
+            emit(Survey(SOURCE, origin, now, frozenset(ledger.places())))
 
     def _shadowed(self) -> frozenset[str]:
         """Names that a registry of higher priority has."""

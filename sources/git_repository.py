@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from protocol import limits
 from protocol.errors import DataError, OoderError, UnavailableError
 from protocol.git_rules import CommitNote, Tip, check_ref, parse_url, read_location
-from protocol.items import Problem, Reading, Survey
+from protocol.items import Confirmation, Problem, Reading, Survey
 from protocol.query import Query
 from protocol.refs import Kind
 from sources.base import Emit
@@ -207,7 +207,7 @@ class Provider:
             emit(Survey(SOURCE, repository.origin, at, frozenset({ROOT})))
             return
         if known.get(ROOT) == root_signature(tip.commit):
-            emit(Survey(SOURCE, repository.origin, at, frozenset(known)))
+            emit(Confirmation(SOURCE, repository.origin, at, len(known)))
             return
         old = commit_of(known.get(ROOT, ""))
         look = Look(repository, await self._git.tree(repository.url, tip), at)

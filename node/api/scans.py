@@ -19,7 +19,7 @@ from node.service import Service
 from node.supervisor import Finished, Heard, Light, SearchEvent, SourceState, Started
 from protocol import limits
 from protocol.errors import NotFoundError, OoderError, UnavailableError, UsageError
-from protocol.items import Reading, Survey
+from protocol.items import Confirmation, Reading, Survey
 
 
 class Stage(StrEnum):
@@ -175,6 +175,8 @@ def _take(scan: Scan, event: SearchEvent) -> None:
             one.found += 1
         elif isinstance(event.report, Survey):
             one.found = max(one.found, len(event.report.places))
+        elif isinstance(event.report, Confirmation):
+            one.found = max(one.found, event.report.count)
     elif isinstance(event, Finished):
         one.stage = "failed" if event.state.light is Light.OFFLINE else "done"
         one.state, one.problems, one.found = event.state, event.problems, event.state.places

@@ -13,9 +13,10 @@ from protocol.item_json import decode_sighting, encode_sighting, read_json, writ
 from protocol.items import Channel, Reading, Sighting
 
 Row = tuple[object, ...]
-COLUMNS = "s.sighting_n, s.seen_at, s.expires_at, o.source, o.origin, p.place, d.claim"
-"""What `decode_row` reads, from sightings s, documents d, places p, origins o."""
-
+_SEEN = "iif(s.timed, s.seen_at, max(s.seen_at, o.surveyed_at))"
+COLUMNS = f"s.sighting_n, {_SEEN}, iif(s.expires_at, s.expires_at + {_SEEN} - s.seen_at, 0.0), o.source, o.origin, p.place, d.claim"
+"""What `decode_row` reads, from sightings s, documents d, places p, origins o. What a place says is as young as the last whole look
+at its origin, unless its times are somebody's word."""
 
 TABLES = "sightings s JOIN documents d USING (sighting_n) JOIN places p USING (place_n) JOIN origins o USING (origin_n)"
 

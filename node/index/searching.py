@@ -60,8 +60,12 @@ class Page:
     took_ms: float = 0.0
 
 
+_SEEN = "max(e.seen_at, coalesce((SELECT surveyed_at FROM origins WHERE origin_n = e.home), 0.0))"
+_EXPIRES = f"(e.expires_at + {_SEEN} - e.seen_at)"
+"""A whole look at the one origin of an entry confirms it without touching its row."""
+
 _SHOWN = (
-    "e.kind, e.id, c.version, c.name, c.description, c.category, e.trust, e.seen_at, e.expires_at, c.sources, c.principal,"
+    f"e.kind, e.id, c.version, c.name, c.description, c.category, e.trust, {_SEEN}, {_EXPIRES}, c.sources, c.principal,"
     " c.digest, c.status, c.installable, c.conflicts, c.releases, e.stars, e.downloads, e.rating"
 )
 _TRUST = {trust.rank: trust for trust in Trust}
@@ -123,9 +127,9 @@ class _Plan:
         if query.freshness and query.freshness != frozenset(Freshness):
             self.values["expired"] = self.now - EXPIRED_AFTER
             tests = {
-                Freshness.FRESH: "e.expires_at > :now",
-                Freshness.STALE: "(e.expires_at <= :now AND e.expires_at > :expired)",
-                Freshness.EXPIRED: "e.expires_at <= :expired",
+                Freshness.FRESH: f"{_EXPIRES} > :now",
+                Freshness.STALE: f"({_EXPIRES} <= :now AND {_EXPIRES} > :expired)",
+                Freshness.EXPIRED: f"{_EXPIRES} <= :expired",
             }
             self.where.append("(" + " OR ".join(tests[one] for one in sorted(query.freshness)) + ")")
         facets = []
@@ -189,7 +193,7 @@ class _Plan:
             self.values |= {f"term{number}": term for number, term in enumerate(terms)}
             hits = " + ".join(f"(instr(e.title, :term{number}) > 0)" for number in range(len(terms)))
             ranks.append(f"{hits} DESC")
-        fresh = "CASE WHEN e.expires_at > :now THEN 0 WHEN e.expires_at > :now - :expiry THEN 1 ELSE 2 END"
+        fresh = f"CASE WHEN {_EXPIRES} > :now THEN 0 WHEN {_EXPIRES} > :now - :expiry THEN 1 ELSE 2 END"
         self.values["expiry"] = EXPIRED_AFTER
         return ", ".join([*ranks, "e.trust DESC", fresh, "length(e.title)", "e.key", "e.kind"])
 

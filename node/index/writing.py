@@ -7,7 +7,7 @@ stands), so any cutting of a stream into batches ends in the same tables.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.events import Change
@@ -17,7 +17,7 @@ from node.index.entries import FACETS_OF_ROW, Shown, provided_by, show, stored_r
 from protocol import limits
 from protocol.freshness import FRESH_FOR, FRESH_FOR_OTHERS
 from protocol.item_json import write_json
-from protocol.items import Item, Progress, Reading, Report, Sighting, Survey
+from protocol.items import Confirmation, Item, Progress, Reading, Report, Sighting, Survey
 from protocol.merge import merge
 from protocol.refs import Kind
 from protocol.trust import NO_FLOORS, Floors, TrustPolicy, admit
@@ -42,6 +42,8 @@ def apply(db: sqlite3.Connection, reports: Sequence[Report], rules: Rules, now: 
             batch.read(report)
         elif isinstance(report, Survey):
             batch.survey(report)
+        elif isinstance(report, Confirmation):
+            batch.confirm(report)
         else:
             assert isinstance(report, Progress)
     _bound_problems(db, batch.troubled)
@@ -54,6 +56,7 @@ class _Batch:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._origins: dict[tuple[str, str], int] = {}
+        self._surveyed: dict[int, float] = {}
         self.touched: set[Name] = set()
         self.made: dict[int, Sighting] = {}
         self.troubled: set[str] = set()
@@ -80,7 +83,8 @@ class _Batch:
             self._db.execute(
                 "INSERT INTO documents VALUES (?, ?, ?)", claims.encode_document(number, sighting, reading)
             )
-            self.made[number] = sighting
+            if claims.is_timed(sighting) or sighting.seen_at >= self._surveyed[origin_n]:
+                self.made[number] = sighting
             self.touched.add((sighting.item.kind.value, sighting.item.id))
         if reading.problems:
             self.troubled.add(reading.source)
@@ -103,14 +107,34 @@ class _Batch:
                 continue
             self._forget((place_n,))
             self._db.execute("DELETE FROM places WHERE place_n = ?", (place_n,))
-        self._renew(origin_n, survey, hidden)
+        if survey.unseen:
+            self._renew(origin_n, survey, hidden)
+        else:
+            self._renew_all(origin_n, survey.at)
+
+    def confirm(self, report: Confirmation) -> None:
+        """Everything that was said there stands."""
+        self._renew_all(self._origin(report.source, report.origin), report.at)
+
+    def _renew_all(self, origin_n: int, at: float) -> None:
+        """Make everything of an origin fresh, by its one row: what is read of its places is as young as `surveyed_at`.
+
+        Only names that are not its own alone are merged again.
+        """
+        if at <= self._surveyed[origin_n]:
+            return
+        self._db.execute("UPDATE origins SET surveyed_at = ? WHERE origin_n = ?", (at, origin_n))
+        self._surveyed[origin_n] = at
+        self._touch(
+            "SELECT DISTINCT e.kind, e.id FROM entries e CROSS JOIN sightings s USING (kind, id) CROSS JOIN places p USING (place_n)"
+            " WHERE e.home = 0 AND p.origin_n = ? AND NOT s.timed AND s.seen_at < ?",
+            (origin_n, at),
+        )
+        self._read_again(at)
 
     def _renew(self, origin_n: int, survey: Survey, hidden: Sequence[tuple[int]]) -> None:
-        """Make what stands fresh, without the places `hidden`, of which nothing new is known."""
-        query = "SELECT surveyed_at FROM origins WHERE origin_n = ?"
-        at = max(survey.at, self._db.execute(query, (origin_n,)).fetchone()[0])
-        if not survey.unseen:
-            self._db.execute("UPDATE origins SET surveyed_at = ? WHERE origin_n = ?", (at, origin_n))
+        """Make what stands fresh, without the places `hidden`, of which nothing new is known: row by row."""
+        at = max(survey.at, self._surveyed[origin_n])
         self._db.execute("CREATE TEMP TABLE IF NOT EXISTS hidden(place_n INTEGER PRIMARY KEY)")
         self._db.execute("DELETE FROM hidden")
         self._db.executemany("INSERT INTO hidden VALUES (?)", hidden)
@@ -135,7 +159,10 @@ class _Batch:
             f" AND n NOT IN ({but})",
             ours | {"end": at + FRESH_FOR.get(survey.source, FRESH_FOR_OTHERS)},
         )
-        # What this batch made and the table has just renewed must be read again from there.
+        self._read_again(at)
+
+    def _read_again(self, at: float) -> None:
+        """What this batch made and has just renewed must be read again from the table."""
         self.made = {n: one for n, one in self.made.items() if one.seen_at >= at or claims.is_timed(one)}
 
     def _origin(self, source: str, origin: str) -> int:
@@ -143,8 +170,10 @@ class _Batch:
         if known is None:
             key = (source, claims.storable(origin))
             self._db.execute("INSERT OR IGNORE INTO origins(source, origin) VALUES (?, ?)", key)
-            row = self._db.execute("SELECT origin_n FROM origins WHERE source = ? AND origin = ?", key).fetchone()
+            query = "SELECT origin_n, surveyed_at FROM origins WHERE source = ? AND origin = ?"
+            row = self._db.execute(query, key).fetchone()
             known = self._origins[source, origin] = int(row[0])
+            self._surveyed[known] = float(row[1])
         return known
 
     def _forget(self, place: Sequence[object]) -> None:
@@ -154,7 +183,7 @@ class _Batch:
         self._db.execute("DELETE FROM sightings WHERE place_n = ?", place)
         self._db.execute("DELETE FROM problems WHERE place_n = ?", place)
 
-    def _touch(self, query: str, values: Sequence[object] | dict[str, object]) -> None:
+    def _touch(self, query: str, values: Sequence[object] | Mapping[str, object]) -> None:
         self.touched.update(self._db.execute(query, values))
 
 

@@ -24,7 +24,7 @@ from protocol.errors import DataError, NotFoundError, OoderError, UnavailableErr
 from protocol.git_rules import parse_url
 from protocol.install.target import RepositoryTarget
 from protocol.install.universe import Location
-from protocol.items import Progress, Reading, Sighting, Standing, Survey
+from protocol.items import Reading, Report, Sighting, Standing
 from protocol.manifests.collection import item_folder
 from protocol.query import Query
 from protocol.refs import Kind
@@ -40,7 +40,7 @@ class _Heard:
 
     readings: list[Reading] = field(default_factory=list)
 
-    def __call__(self, event: Reading | Survey | Progress) -> None:
+    def __call__(self, event: Report) -> None:
         if isinstance(event, Reading):
             self.readings.append(event)
 

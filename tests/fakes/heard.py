@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from protocol.items import Problem, Progress, Reading, Report, Sighting, Survey
+from protocol.items import Confirmation, Problem, Progress, Reading, Report, Sighting, Survey
 
 
 class Heard:
@@ -22,6 +22,9 @@ class Heard:
         if isinstance(report, Progress):
             return
         standing = self.readings.setdefault((report.source, report.origin), {})
+        if isinstance(report, Confirmation):
+            assert report.count == len(standing), "it confirms exactly what is known"
+            report = Survey(report.source, report.origin, report.at, frozenset(standing))
         if isinstance(report, Survey):
             self.surveys.append(report)
             for place in standing.keys() - report.places:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from protocol.items import Problem, Progress, Reading, Report, Sighting, Survey
+from protocol.items import Confirmation, Problem, Progress, Reading, Report, Sighting, Survey
 
 
 class Listener:
@@ -30,6 +30,8 @@ class Listener:
                     continue
                 if key[2] not in report.places:
                     del self.readings[key]
+        elif isinstance(report, Confirmation):
+            assert report.count == self.count(report.source, report.origin), "it confirms exactly what is known"
 
     def count(self, source: str, origin: str) -> int:
         return len(self.known(source, origin))

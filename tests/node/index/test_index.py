@@ -10,7 +10,19 @@ import pytest
 
 from node.index import Index, Rules
 from protocol.errors import StorageError, UsageError
-from protocol.items import Channel, Dependency, Evidence, Item, Problem, Provided, Reading, Report, Sighting, Survey
+from protocol.items import (
+    Channel,
+    Confirmation,
+    Dependency,
+    Evidence,
+    Item,
+    Problem,
+    Provided,
+    Reading,
+    Report,
+    Sighting,
+    Survey,
+)
 from protocol.query import Freshness, Query, Trust
 from protocol.refs import Kind
 from protocol.trust import TrustPolicy
@@ -339,3 +351,26 @@ def test_what_could_not_be_looked_at_stays_and_grows_stale_while_the_rest_is_ren
     assert {one.seen_at for one in index.sightings(Kind.SKILL, "both")} == {NOW, NOW + DAY}
     index.apply([Survey("local_fs", "/skills", NOW + 2 * DAY, standing)], RULES, NOW + 2 * DAY)
     assert {row.ref.id for row in index.rows(None, NOW + DAY)} == {"open", "both"}
+
+
+def test_a_confirmation_renews_everything_of_its_origin_by_one_row(index: Index) -> None:
+    both = item("b", provides=(Provided("mail-out", "mail"),))
+    fill(index, item("a"), both)
+    many = [item("c"), *(item(f"d{n}") for n in range(50))]
+    index.apply([reading(sighted(one, origin="/other")) for one in (both, *many)], RULES, NOW)
+    before = index._open["write"].total_changes
+    index.apply([Confirmation("local_fs", "/other", NOW + DAY, 52)], RULES, NOW + DAY)
+    assert index._open["write"].total_changes - before < 10  # of many rows only those of the name that two origins have
+    seen = {row.ref.id: (row.seen_at, row.expires_at) for row in index.rows(None, NOW + DAY) if row.ref.id[0] != "d"}
+    young, old = (NOW + DAY, NOW + 8 * DAY), (NOW, NOW + 7 * DAY)
+    assert seen == {"a": old, "b": young, "c": young, "mail-out": young}
+    later = NOW + 7.5 * DAY
+    assert ids_at(index, later, Freshness.STALE) == ["a"]
+    assert ids_at(index, later, Freshness.FRESH)[:2] == ["b", "c"]
+    assert index.search(Query("c"), later).rows[0].freshness is Freshness.FRESH
+    index.apply([Confirmation("local_fs", "/other", NOW, 52)], RULES, NOW + DAY)  # an older look makes nothing older
+    assert index.sightings(Kind.SKILL, "c")[0].seen_at == NOW + DAY
+
+
+def ids_at(index: Index, now: float, freshness: Freshness) -> list[str]:
+    return sorted(row.ref.id for row in index.search(Query(freshness=frozenset({freshness})), now).rows)

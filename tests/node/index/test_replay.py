@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.index import Index, Rules
-from protocol.items import Reading, Report, Sighting, Survey
+from protocol.items import Confirmation, Reading, Report, Sighting, Survey
 from protocol.merge import merge_all
 from protocol.query import Query
 from protocol.trust import admit
@@ -38,9 +38,13 @@ def _reading(origin: tuple[str, str], place: str, said: list[Sighting], ttl: flo
     return Reading(source, where, place, NOW, placed, (), "sig")
 
 
-steps = st.builds(
-    _reading, origins, st.sampled_from(PLACES), st.lists(claims, max_size=2), st.sampled_from([0.0, 0.0, 500.0])
-) | st.builds(lambda o, places: Survey(o[0], o[1], NOW, places), origins, st.frozensets(st.sampled_from(PLACES)))
+steps = (
+    st.builds(
+        _reading, origins, st.sampled_from(PLACES), st.lists(claims, max_size=2), st.sampled_from([0.0, 0.0, 500.0])
+    )
+    | st.builds(lambda o, places: Survey(o[0], o[1], NOW, places), origins, st.frozensets(st.sampled_from(PLACES)))
+    | st.builds(lambda o: Confirmation(o[0], o[1], NOW, len(PLACES)), origins)
+)
 
 
 def _timed(told: list[Report]) -> list[Report]:
@@ -51,7 +55,7 @@ def _timed(told: list[Report]) -> list[Report]:
         if isinstance(one, Reading):
             said = tuple(replace(s, seen_at=now) for s in one.sightings)
             one = replace(one, at=now, sightings=said)
-        elif isinstance(one, Survey):
+        elif isinstance(one, Survey | Confirmation):
             one = replace(one, at=now)
         found.append(one)
     return found
@@ -63,11 +67,11 @@ def _standing(told: list[Report]) -> list[Sighting]:
     for one in told:
         if isinstance(one, Reading):
             places[one.source, one.origin, one.place] = one.sightings
-        elif isinstance(one, Survey):
+        elif isinstance(one, Survey | Confirmation):
             for key, said in list(places.items()):
                 if key[:2] != (one.source, one.origin):
                     continue
-                if key[2] not in one.places:
+                if isinstance(one, Survey) and key[2] not in one.places:
                     del places[key]
                     continue
                 places[key] = tuple(
