@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cached_property
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -48,7 +48,7 @@ class NodePorts:
         self._paths = paths
         self.lan = Lan(paths, clock, name)
         self.dht_offers: Callable[[], Sequence[Pointer]] = lambda: ()
-        self.revoked_anew: Callable[[], None] = lambda: None
+        self.revoked_anew: Callable[[Set[str]], None] = lambda what: None
         self.kept: dict[str, tuple[object, DiscoveryProvider]] = {}
         self.waiting: WeakSet[Aggregator] = WeakSet()
         """Who takes in what sources say; large sources go no faster than they."""
@@ -87,7 +87,7 @@ class NodePorts:
     def revocations(self) -> Revocations:
         from node.revocation_lists import Revocations
 
-        return Revocations(self._paths.revocations, lambda: self.revoked_anew())
+        return Revocations(self._paths.revocations, lambda what: self.revoked_anew(what))
 
     @cached_property
     def memory_of_sources(self) -> SourceMemory:

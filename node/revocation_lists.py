@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from protocol.skill_center.revocations import Revocation
 
 
 class Revocations:
-    """One file for all lists. `changed` is called on the event loop after a list was replaced."""
+    """One file for all lists. `changed` is called on the event loop after a list was replaced, with what it now ends or no longer
+    ends."""
 
-    def __init__(self, path: Path, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: Path, changed: Callable[[Set[str]], None] = lambda what: None) -> None:
         self.path = path
         self.changed = changed
 
@@ -30,10 +31,12 @@ class Revocations:
     async def keep(self, owner: str, seq: int, entries: Sequence[Revocation]) -> None:
         """Replace the list of an owner; on the disk when this returns. Raises StorageError `home.unwritable`."""
         before = await asyncio.to_thread(self._read)
-        if before.get(owner, (0, ())) == (seq, tuple(entries)):
+        known = before.get(owner, (0, ()))
+        if known == (seq, tuple(entries)):
             return
         await asyncio.to_thread(self._write, {**before, owner: (seq, tuple(entries))})
-        self.changed()
+        if what := {one.what for one in known[1]} ^ {one.what for one in entries}:
+            self.changed(what)
 
     def amount_to(self, official: frozenset[str]) -> Revoked:
         """What all lists together end. Blocking."""

@@ -7,7 +7,7 @@ asks no source and opens no socket.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -90,7 +90,7 @@ class Service:
         self.config = config
         paths.ensure()
         self._clock = SystemClock()
-        self._stale_rules = False
+        self._revoked: set[str] = set()
         self.index = Index(paths.index, self._clock.wall)
         last_wall = self.index.last_wall()
         self._clock.raise_floor(last_wall)
@@ -133,10 +133,10 @@ class Service:
         ports.revoked_anew = self._judge_anew
         return ports
 
-    def _judge_anew(self) -> None:
-        """A registry revoked something: what comes is judged by it at once, what is there as soon as a scan ends."""
+    def _judge_anew(self, what: Set[str]) -> None:
+        """A registry revoked something (digests, keys): what comes is judged by it at once, what is there as soon as a scan ends."""
         self.__dict__.pop("rules", None)
-        self._stale_rules = True
+        self._revoked |= what
 
     # --- Asking ----------------------------------------------------------------------------------------------------
     def search(self, query: Query) -> Answer:
@@ -291,9 +291,9 @@ class Service:
                     writer.cancel()
             except BaseExceptionGroup as group:
                 raise (storage_failure(group) or group) from None
-            if self._stale_rules:
-                self._stale_rules = False
-                await asyncio.to_thread(self.remerge)
+            if self._revoked:
+                what, self._revoked = self._revoked, set()
+                await asyncio.to_thread(self.index.merge_again, self.rules, self.now(), what)
             save_states(self.paths.states, supervisor.states)
             changes = [event for event in self._events_after(before) if event.type.startswith("item.")]
             written = await asyncio.to_thread(self.write_cache) if changes or not self.paths.cache_state.exists() else 0

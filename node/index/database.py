@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -64,9 +64,10 @@ class Index:
         """Take in reports, and log notes after their changes, in one transaction; returns how many changes were logged."""
         return self._write(lambda db: [*writing.apply(db, reports, rules, now), *notes], now)
 
-    def merge_again(self, rules: Rules, now: float) -> int:
-        """Judge and merge every name anew, after the user changed the policy; returns how many changes were logged."""
-        names = self._read(writing.all_names)
+    def merge_again(self, rules: Rules, now: float, what: Collection[str] = ()) -> int:
+        """Judge and merge every name anew, after the user changed the policy; or, of revocations, only the names that have to do with
+        `what` (digests of trees, `key:...`). Returns how many changes were logged."""
+        names = self._read(lambda db: writing.names_of(db, what) if what else writing.all_names(db))
         done = 0
         for start in range(0, len(names), limits.REPORTS_PER_COMMIT):
             some = names[start : start + limits.REPORTS_PER_COMMIT]

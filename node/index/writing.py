@@ -7,7 +7,7 @@ stands), so any cutting of a stream into batches ends in the same tables.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.events import Change
@@ -264,6 +264,18 @@ def all_names(db: sqlite3.Connection) -> list[Name]:
     """Every name that was ever sighted or is shown, for merging everything again after the policy changed."""
     rows = db.execute("SELECT kind, id FROM sightings UNION SELECT kind, id FROM entries")
     return [(Kind(kind).value, id_) for kind, id_ in rows]
+
+
+def names_of(db: sqlite3.Connection, what: Collection[str]) -> list[Name]:
+    """The names of which anything was said with one of these tree digests (`sha256:...`) or signing keys (`key:...`)."""
+    listed = "(SELECT value FROM json_each(:what))"
+    rows = db.execute(
+        "SELECT DISTINCT s.kind, s.id FROM documents d JOIN sightings s USING (sighting_n)"
+        f" WHERE d.claim ->> '$.digest' IN {listed} OR d.claim ->> '$.principal' IN {listed}"
+        f" OR 'key:' || (d.claim ->> '$.evidence.key') IN {listed}",
+        {"what": write_json(sorted(what))},
+    )
+    return rows.fetchall()
 
 
 def forget(db: sqlite3.Connection, source: str, origin: str, rules: Rules, now: float) -> list[Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Set
 from pathlib import Path
 
 import pytest
@@ -38,14 +39,16 @@ async def test_a_disk_that_takes_nothing_is_said(tmp_path: Path) -> None:
 
 
 async def test_lists_of_registries_replace_each_other_by_owner_and_tell_when_they_do(tmp_path: Path) -> None:
-    told: list[int] = []
-    lists = Revocations(tmp_path / "lists.json", lambda: told.append(1))
+    told: list[Set[str]] = []
+    lists = Revocations(tmp_path / "lists.json", told.append)
     await lists.keep("registry:a", 1, (Revocation(DIGEST, "bad", 5.0),))
     await lists.keep("registry:a", 1, (Revocation(DIGEST, "bad", 5.0),))
     await lists.keep("registry:b", 4, ())
-    assert len(told) == 2
+    await lists.keep("registry:b", 5, (Revocation("key:b"),))
+    await lists.keep("registry:b", 6, (Revocation("key:c"),))
+    assert told == [{DIGEST}, {"key:b"}, {"key:b", "key:c"}]  # an empty list ends nothing
     again = Revocations(tmp_path / "lists.json")
-    assert (await again.seq("registry:a"), await again.seq("registry:b"), await again.seq("registry:c")) == (1, 4, 0)
+    assert (await again.seq("registry:a"), await again.seq("registry:b"), await again.seq("registry:c")) == (1, 6, 0)
     assert again.amount_to(frozenset()).reason("registry:a/x", DIGEST, "") == "bad"
     (tmp_path / "lists.json").write_text("{")
     assert not again.amount_to(frozenset())

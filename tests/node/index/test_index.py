@@ -25,6 +25,7 @@ from protocol.items import (
 )
 from protocol.query import Freshness, Query, Trust
 from protocol.refs import Kind
+from protocol.revoked_lists import Revoked
 from protocol.trust import TrustPolicy
 
 NOW = 1_800_000_000.0
@@ -213,6 +214,25 @@ def test_a_conflict_is_told_and_a_change_of_policy_judges_everything_again(index
     assert index.forget("github", "", rules, NOW) == 1
     assert ids(index, "other") == []
     assert [info.source for info in index.origins()] == ["local_fs"]
+
+
+@pytest.mark.parametrize("what", ["sha256:" + "7" * 64, "key:k7", "key:p7"])
+def test_what_a_revocation_names_is_judged_again_and_nothing_else(index: Index, what: str) -> None:
+    named = {
+        "digest": {"digest": "sha256:" + "7" * 64},
+        "signer": {"evidence": Evidence(Channel.ORIGIN, key="k7", owner="registry:r")},
+        "principal": {"principal": "key:p7"},
+        "other": {},
+    }
+    index.apply([reading(sighted(item(id_), **more)) for id_, more in named.items()], RULES, NOW)
+    rules = Rules(TrustPolicy(revoked=Revoked({what: "bad"})))
+    with_sql: list[str] = []
+    index._open["write"].set_trace_callback(with_sql.append)
+    assert index.merge_again(rules, NOW, {what}) == 1
+    index._open["write"].set_trace_callback(None)
+    assert sum("INSERT INTO touched VALUES" in one for one in with_sql) == 1
+    assert index.merge_again(rules, NOW) == 0  # everything else was right
+    assert len(ids(index)) == 3
 
 
 def test_the_event_log_is_bounded_and_says_when_something_is_missing(
