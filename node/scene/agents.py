@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from node.install.revocations import read_revoked
+from node.install.store import Store
 from node.io.atomic import write_file
 from node.paths import Paths
 from node.scene.agent import CallAnswer, SceneAgent
@@ -23,7 +24,7 @@ from node.scene.connectors.base import Runner, Told, told_nobody
 from node.scene.members import Machine, find_scene, remove_dead_views
 from node.scene.probation import Probation, TakenBack
 from node.scene.views import make_private
-from protocol.errors import ConflictError, NotFoundError, OoderError, UnavailableError
+from protocol.errors import ConflictError, NotFoundError, OoderError, StorageError, UnavailableError
 from protocol.install.model import EMPTY, Generation, Installed, Route
 from protocol.items import Json
 from protocol.refs import Ref
@@ -38,7 +39,7 @@ class SceneAgents:
         self._agents: dict[str, SceneAgent] = {}
         self._prints: dict[str, str] = {}
         self._lent: dict[str, Mapping[str, Runner]] = {}
-        self._probation = Probation()
+        self._probation = Probation(machine.paths.run / "probation.json")
         self._changing = asyncio.Lock()
         self.generation = EMPTY
 
@@ -54,7 +55,7 @@ class SceneAgents:
             for scene in wanted.values():
                 mark = fingerprint(generation, scene, revoked)
                 if self._prints.get(scene.id) != mark:
-                    await self._renew(scene)
+                    await self._renew(scene, await asyncio.to_thread(self._before, scene, revoked))
                     self._prints[scene.id] = mark
             problems = {
                 name: agent.problem() for name, agent in self._agents.items() if agent.state is not State.STOPPED
@@ -125,6 +126,7 @@ class SceneAgents:
 
     async def close(self) -> None:
         """End every process; what the user said stays as it is."""
+        self._probation.count(self._agents, self.generation.number)
         async with self._changing, asyncio.TaskGroup() as group:
             for agent in self._agents.values():
                 group.create_task(agent.stop())
@@ -142,7 +144,16 @@ class SceneAgents:
         await trial.hand_over(self.agent(trial.scene.id))
         return faults
 
-    async def _renew(self, scene: Installed) -> None:
+    def _before(self, scene: Installed, revoked: Collection[str]) -> int:
+        """The generation right before this one, if the scene was in it what its agent is still; else 0."""
+        with suppress(NotFoundError, StorageError):
+            parent = Store(self._machine.paths.home).generation(self.generation.parent)
+            then = next((one for one in parent.scenes if one.id == scene.id), None)
+            if then is not None and fingerprint(parent, then, revoked) == self._prints.get(scene.id):
+                return parent.number
+        return 0
+
+    async def _renew(self, scene: Installed, before: int) -> None:
         old = self._agents.get(scene.id)
         agent = SceneAgent(self._machine, self.generation, scene)
         living = old.runners if old and old.state is State.ACTIVE else {}
@@ -153,7 +164,7 @@ class SceneAgents:
             await agent.stop()
         else:
             await self._activate(agent, running)
-        self._probation.begin(old, agent)
+        self._probation.begin(old, agent, before)
         self._agents[scene.id] = agent  # until here the old one answers
         if old is not None:
             await old.hand_over(agent)

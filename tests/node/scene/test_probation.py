@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from node.scene.host import take_back
 from node.scene.probation import TakenBack
 from protocol.errors import OoderError
 from protocol.refs import parse_ref
+from protocol.scene.supervision import Policy
 from tests.fakes.scenes import SERVER, TEXT, Home, skill_of
 
 BROKEN = "import sys; sys.exit(3)"
@@ -54,6 +56,46 @@ async def test_an_update_that_does_not_start_is_taken_back(home: Home) -> None:
         assert agents.failed_updates() == []
     assert [error.code for error in said] == ["scene.taken_back"]
     assert ("install.rolled_back", "scene:scene") in events
+
+
+async def test_failed_starts_count_over_restarts_of_the_node(home: Home) -> None:
+    once = replace(home.machine, policy=Policy(60.0, 60.0))  # one failed start in each run
+    home.skill("demo", skill_of("demo", SERVER % ""))
+    async with open_agents(once) as agents:
+        good = home.commit("scene", {"text-summarize": ["demo"]})
+        await agents.reconcile(good)
+        home.skill("demo", new_version(skill_of("demo", BROKEN), "1.1.0"))
+        await agents.reconcile(home.commit("scene", {"text-summarize": ["demo"]}))
+        assert agents.failed_updates() == []
+    async with open_agents(once) as agents:
+        assert agents.failed_updates() == []  # nothing is known yet, nothing is forgotten
+        await agents.reconcile(home.store.current())
+        assert agents.failed_updates() == []
+    async with open_agents(once) as agents:
+        await agents.reconcile(home.store.current())
+        (update,) = agents.failed_updates()
+        assert (update.back_to, update.generation) == (good.number, good.number + 1)
+        assert agents.failed_updates() == []
+
+
+async def test_what_was_installed_since_the_scene_was_well_is_not_taken_back(home: Home) -> None:
+    home.skill("demo", skill_of("demo", SERVER % ""))
+    async with open_agents(home.machine) as agents:
+        await agents.reconcile(home.commit("scene", {"text-summarize": ["demo"]}))
+        beside = home.commit("other", {"text-summarize": ["demo"]})
+        await agents.reconcile(beside)
+        home.skill("demo", new_version(skill_of("demo", BROKEN), "1.1.0"))
+        await agents.reconcile(home.commit("scene", {"text-summarize": ["demo"]}))
+        assert (await failed_update(agents)).back_to == beside.number
+
+
+async def test_a_damaged_record_of_probation_costs_only_itself(home: Home) -> None:
+    path = home.paths.run / "probation.json"
+    path.parent.mkdir(parents=True)
+    for text in ("{", "[]", '{"scene": 3}', '{"scene": ["x"]}', '{"scene": [1, 2, 3, 4, 5, 6]}'):
+        path.write_text(text)
+        async with open_agents(home.machine) as agents:
+            assert agents.failed_updates() == []
 
 
 async def test_a_first_install_that_does_not_start_stays_and_says_so(home: Home) -> None:
