@@ -9,9 +9,13 @@ from node.cli.main import common_options
 from node.cli.session import Session
 
 
-@click.group("cache")
-def cache_command() -> None:
+@click.group("cache", invoke_without_command=True)
+@common_options
+@click.pass_context
+def cache_command(ctx: click.Context) -> None:
     """The cache: info, clear."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(cache_info)
 
 
 @cache_command.command("info")

@@ -249,6 +249,8 @@ def update_command(
     options = PlanOptions(upgrade=True, digests=frozenset(digests))
     plans = [(target, engine.plan(target, options))] if target else engine.outdated(options)
     if not any(isinstance(plan, InstallPlan) and plan.changes for _, plan in plans):
+        if session.screen.as_json:
+            session.screen.answer({"outdated": []})
         session.screen.talk(session.say("update.nothing"))
         ctx.exit(ExitCode.OK)
     for ref, plan in plans:

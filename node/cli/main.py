@@ -12,7 +12,7 @@ import click
 
 from node.cli.exit_codes import ExitCode, exit_code_of
 from node.cli.language import find_language
-from node.cli.screen import Screen
+from node.cli.screen import OutputError, ReaderGone, Screen
 from protocol.errors import OoderError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -158,13 +158,13 @@ def run(arguments: Sequence[str]) -> int:
     screen = Screen(as_json="--json" in arguments, language=language)
     try:
         code = ooder.main(args=list(arguments), prog_name="ooder", standalone_mode=False)
-        sys.stdout.flush()
+        screen.flush()
         return int(code) if isinstance(code, int) else ExitCode.OK
-    except OoderError as error:
-        screen.error(error)
-        return exit_code_of(error)
     except click.exceptions.Exit as leave:
         return leave.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:  # a group whose commands have no default among them
+        screen.talk(error.format_message())
+        return ExitCode.USAGE
     except click.UsageError as error:
         from node.cli.usage import read_usage_error
 
@@ -175,18 +175,22 @@ def run(arguments: Sequence[str]) -> int:
 
         screen.talk(SENTENCES["interrupted"][language == "zh"])
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # noqa: BLE001 - defects are shown like every other error
+        return _failed(_leaf(error), screen, arguments)
+
+
+def _failed(error: Exception, screen: Screen, arguments: Sequence[str]) -> int:
+    """Say what went wrong. Returns the exit code."""
+    if isinstance(error, ReaderGone | OutputError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still in its buffer goes nowhere
+    if isinstance(error, ReaderGone):
         return ExitCode.OK
-    except Exception as error:
-        error = _leaf(error)
-        if isinstance(error, OoderError):
-            screen.error(error)
-            return exit_code_of(error)
+    if not isinstance(error, OoderError):
         if any(argument.startswith("-vv") for argument in arguments) or arguments.count("-v") > 1:
             raise error
-        screen.error(OoderError("node.defect", kind=type(error).__name__, reason=str(error)[:300]))
-        return ExitCode.FAILED
+        error = OoderError("node.defect", kind=type(error).__name__, reason=str(error)[:300])
+    screen.error(error)
+    return exit_code_of(error)
 
 
 def _leaf(error: Exception) -> Exception:

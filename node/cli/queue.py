@@ -16,9 +16,13 @@ from node.install.queue import enqueue as let_wait
 from protocol.install.planned import InstallPlan
 
 
-@click.group("queue")
-def queue_command() -> None:
+@click.group("queue", invoke_without_command=True)
+@common_options
+@click.pass_context
+def queue_command(ctx: click.Context) -> None:
     """Installs that wait for a source: list, drop. They are tried again after every scan."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_waiting)
 
 
 @queue_command.command("list")

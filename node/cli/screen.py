@@ -7,13 +7,14 @@ import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO
 
 import click
 
 from node.version import SCHEMA_VERSION
 from protocol.display import display
-from protocol.errors import OoderError
+from protocol.errors import OoderError, StorageError
 
 COLORS = {"official": "green", "community": "cyan", "personal": "blue", "unverified": "yellow"}
 
@@ -36,6 +37,14 @@ def clip(text: str, columns: int) -> str:
             break
         kept.append(char)
     return "".join(kept) + "…"
+
+
+class ReaderGone(Exception):
+    """Whoever read the answer has seen enough; the command ends quietly."""
+
+
+class OutputError(StorageError):
+    """The answer cannot be written where it should go."""
 
 
 class Screen:
@@ -64,17 +73,35 @@ class Screen:
 
     def data(self, line: str = "") -> None:
         """A line of the answer."""
-        self._out.write(line + "\n")
+        self._write(line + "\n")
+
+    def flush(self) -> None:
+        """Bring out what was written. Raises ReaderGone or OutputError `output.unwritable`, as all writing does."""
+        self._write("", flush=True)
+
+    def _write(self, text: str, *, flush: bool = False) -> None:
+        try:
+            self._out.write(text)
+            if flush:
+                self._out.flush()
+        except BrokenPipeError:
+            raise ReaderGone from None
+        except OSError as error:
+            raise OutputError("output.unwritable", reason=error.strerror or str(error)) from error
 
     def answer(self, body: Mapping[str, object]) -> None:
         """The answer as JSON, UTF-8 unescaped, control characters escaped by JSON itself and bidi ones by us."""
         text = json.dumps({"schema_version": SCHEMA_VERSION, **body}, ensure_ascii=False, default=str)
-        self._out.write("".join(char if _harmless(char) else json.dumps(char)[1:-1] for char in text) + "\n")
+        self._write("".join(char if _harmless(char) else json.dumps(char)[1:-1] for char in text) + "\n")
 
     def talk(self, line: str) -> None:
         """Something said beside the answer."""
         if not self.quiet:
-            self._err.write(line + "\n")
+            self._mutter(line + "\n")
+
+    def _mutter(self, text: str) -> None:
+        with suppress(OSError):  # nobody listens any more, which ends neither a command nor the node
+            self._err.write(text)
             self._err.flush()
 
     def error(self, error: OoderError) -> None:
@@ -83,10 +110,9 @@ class Screen:
             self.answer({"error": error.body(self.language)})
             return
         head = click.style("error", fg="red", bold=True) if self._err.isatty() and self.color else "error"
-        self._err.write(f"{head} {error.code}: {show(error.text(self.language), 2000)}\n")
         step = error.next_step(self.language)
-        if step:
-            self._err.write(f"  {show(step, 2000)}\n")
+        said = f"{head} {error.code}: {show(error.text(self.language), 2000)}\n"
+        self._mutter(said + f"  {show(step, 2000)}\n" if step else said)
 
     def table(
         self, head: Sequence[str], rows: Iterable[Sequence[str]], styles: Mapping[int, str] | None = None

@@ -14,9 +14,13 @@ from node.cli.screen import show
 from node.cli.session import Session
 
 
-@click.group("config")
-def config_command() -> None:
+@click.group("config", invoke_without_command=True)
+@common_options
+@click.pass_context
+def config_command(ctx: click.Context) -> None:
     """Settings: show, check, schema."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(show_settings)
 
 
 @config_command.command("show")

@@ -11,9 +11,13 @@ from node.cli.session import Session
 from protocol.refs import parse_ref
 
 
-@click.group("trust")
-def trust_command() -> None:
+@click.group("trust", invoke_without_command=True)
+@common_options
+@click.pass_context
+def trust_command(ctx: click.Context) -> None:
     """Who owns a name: list, pin, unpin."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_pins)
 
 
 @trust_command.command("list")

@@ -11,6 +11,12 @@ MESSAGES: dict[str, Message] = {
         "Free the disk or fix its permissions, or choose another home: OODER_HOME=/some/folder",
         "请释放磁盘空间或修正权限，或换一个目录：OODER_HOME=/some/folder",
     ),
+    "output.unwritable": Message(
+        "the answer cannot be written: {reason}",
+        "无法输出结果：{reason}",
+        "Free the disk, or let the answer go elsewhere.",
+        "请释放磁盘空间，或把输出写到别处。",
+    ),
     "config.unreadable": Message("cannot read {path}: {reason}", "无法读取 {path}：{reason}"),
     "config.syntax": Message(
         "{path}, line {line}: {reason}",

@@ -292,3 +292,33 @@ def test_a_running_node_answers_stops_on_sigterm_and_is_alone(tmp_path: Path, ca
     finally:
         node.kill()
         node.wait()
+
+
+def test_a_group_without_a_command_shows_what_is_there(ooder: Ooder) -> None:
+    for group in ("queue", "trust", "cache", "config", "sources", "peers", "share"):
+        assert ooder(group)[0] == 0 and data(ooder(group, "--json")), group
+    code, out, err = ooder("dht")
+    assert code == 2 and not out and err.startswith("Usage: ooder dht") and "\\u000a" not in err
+
+
+def test_an_update_of_nothing_is_an_answer_too(ooder: Ooder) -> None:
+    assert data(ooder("update", "--json"))["outdated"] == []
+
+
+@pytest.mark.parametrize(
+    ("redirect", "code", "said"),
+    [
+        (">/dev/full", 1, "output.unwritable"),
+        ("2>/dev/full", 0, ""),
+        (">&-", 0, ""),
+        ("<&- >/dev/null 2>&-", 0, ""),
+        ("| true; exit ${PIPESTATUS[0]}", 0, ""),
+        ("2>&1 >/dev/null | true; exit ${PIPESTATUS[0]}", 0, ""),
+    ],
+)
+def test_an_answer_nobody_can_take_is_no_defect(tmp_path: Path, redirect: str, code: int, said: str) -> None:
+    environ = {"PATH": os.environ["PATH"], "OODER_HOME": str(tmp_path), "PYTHONIOENCODING": "ascii"}
+    line = f"{sys.executable} -m node sources {redirect}"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == code and said in done.stderr and "Traceback" not in done.stderr
+    assert "node.defect" not in done.stderr + done.stdout
