@@ -6,14 +6,15 @@ import asyncio
 import sys
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from node.io.clock import SystemClock
 from node.io.datagrams import LanSockets
 from protocol.identity import SigningKey
-from protocol.lan_events import Event, Offer, PeerAppeared
+from protocol.lan_events import BeaconConfig, Event, Offer, PeerAppeared
 from protocol.lan_seal import KeySeal
+from sources.lan_beacon import BeaconProvider
 from sources.ports import Context
-from sources.udp_broadcast import Config, Provider, make
 
 
 class NoPlaces:
@@ -54,10 +55,20 @@ class BenchPorts:
         return {}, ()
 
 
-def provider(seed: int, **sockets: object) -> tuple[Provider, BenchPorts]:
+class Settings(NamedTuple):
+    """The defaults of section `sources.udp_broadcast`; a process that reads no configuration needs no model of it."""
+
+    port: int = 48888
+    wait_s: float = 5.0
+    interfaces: tuple[str, ...] = ()
+    ears: tuple[int, ...] = ()
+    beacon: BeaconConfig = BeaconConfig()
+
+
+def provider(seed: int, **sockets: object) -> tuple[BeaconProvider, BenchPorts]:
     """One node that is not running yet."""
     ports = BenchPorts(seed, **sockets)
-    return make(Config(), ports), ports  # type: ignore[arg-type]
+    return BeaconProvider(Settings(), ports), ports  # type: ignore[arg-type]
 
 
 async def main(seed: int) -> None:

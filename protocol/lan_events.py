@@ -78,41 +78,46 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class PeerAppeared:
+class PeerEvent:
+    """Something happened to `peer`; the class says what."""
+
     peer: Peer
 
 
-@dataclass(frozen=True, slots=True)
-class PeerReturned:
+class PeerAppeared(PeerEvent):
+    """Heard for the first time."""
+
+    __slots__ = ()
+
+
+class PeerReturned(PeerEvent):
     """A peer that was suspect or gone is heard again."""
 
-    peer: Peer
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PeerChanged:
-    peer: Peer
+class PeerChanged(PeerEvent):
+    """It describes itself differently."""
+
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PeerHeard:
+class PeerHeard(PeerEvent):
     """Nothing new but a sign of life."""
 
-    peer: Peer
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PeerSuspected:
+class PeerSuspected(PeerEvent):
     """Not fresh any more; `peer.reason` says why."""
 
-    peer: Peer
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PeerLeft:
+class PeerLeft(PeerEvent):
     """Gone; `peer.reason` is goodbye, silent or no_room."""
 
-    peer: Peer
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from protocol import limits
-from protocol.catalogue import Offered, offers_reading
 from protocol.errors import OoderError
 from protocol.items import Reading
 from protocol.lan_events import Event, PeerLeft, PeerSuspected
@@ -19,11 +19,14 @@ from protocol.peers import Peer
 from sources.base import Emit
 from sources.ports import Clock
 
+if TYPE_CHECKING:
+    from protocol.catalogue import Offered
+
 FRESH_SECONDS = 90.0
 RENEW_SECONDS = 45.0
 RETRY_FIRST, RETRY_MOST = 5.0, 300.0
 
-Fetch = Callable[[Peer], Awaitable[Sequence[Offered]]]
+Fetch = Callable[[Peer], Awaitable[Sequence["Offered"]]]
 """Brings a peer's catalogue. Raises OoderErrors only."""
 
 
@@ -124,6 +127,10 @@ class Catalogues:
         state.wait = min(state.wait * 2, RETRY_MOST)
 
     def _tell(self, state: _State, fresh: float) -> None:
+        from protocol.catalogue import (
+            offers_reading,
+        )  # not before somebody offers something: it would delay the first question
+
         peer, wall = state.peer, self._clock.wall()
         if state.rows or state.digest:
             state.told_at = self._clock.loop()

@@ -6,65 +6,63 @@ the error; a missing parameter shows as `?`, so rendering never fails on its own
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import NamedTuple
 
-from protocol.messages import (
-    api,
-    cache,
-    center,
-    config,
-    conflict,
-    core,
-    dht,
-    digest,
-    folder,
-    forge,
-    git,
-    http,
-    index,
-    install,
-    lan,
-    manifest,
-    plan,
-    registry,
-    relation,
-    scenario,
-    scene,
-    share,
-    source,
-    trust,
-)
 from protocol.messages.message import Message
 
 AREAS = (
-    api,
-    cache,
-    center,
-    config,
-    conflict,
-    core,
-    dht,
-    digest,
-    folder,
-    forge,
-    git,
-    http,
-    index,
-    install,
-    lan,
-    manifest,
-    plan,
-    registry,
-    relation,
-    scenario,
-    scene,
-    share,
-    source,
-    trust,
+    "api",
+    "cache",
+    "center",
+    "config",
+    "conflict",
+    "core",
+    "dht",
+    "digest",
+    "folder",
+    "forge",
+    "git",
+    "http",
+    "index",
+    "install",
+    "lan",
+    "manifest",
+    "plan",
+    "registry",
+    "relation",
+    "scenario",
+    "scene",
+    "share",
+    "source",
+    "trust",
 )
 
-MESSAGES: Mapping[str, Message] = {code: message for area in AREAS for code, message in area.MESSAGES.items()}
+
+class _Sentences(Mapping[str, Message]):
+    """All areas as one table, read when the first sentence is wanted: most processes end without one."""
+
+    def __init__(self) -> None:
+        self._table: dict[str, Message] = {}
+
+    def _read(self) -> dict[str, Message]:
+        if not self._table:
+            for area in AREAS:
+                self._table |= import_module(f"protocol.messages.{area}").MESSAGES
+        return self._table
+
+    def __getitem__(self, code: str) -> Message:
+        return self._read()[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
+MESSAGES: Mapping[str, Message] = _Sentences()
 
 
 class Rendered(NamedTuple):
