@@ -19,14 +19,14 @@ def row_body(row: Row) -> dict[str, object]:
     """One row as JSON, with the field names of the guide's DiscoveredItem beside ours (WIRE section 4, 11)."""
     return {
         "ref": str(row.ref),
-        "kind": row.ref.kind.value,
+        "kind": row.ref.kind,
         "id": row.ref.id,
         "version": row.version,
         "name": row.name,
         "description": row.description,
         "category": row.category,
-        "trust": row.trust.value,
-        "freshness": row.freshness.value,
+        "trust": row.trust,
+        "freshness": row.freshness,
         "seen_at": row.seen_at,
         "expires_at": row.expires_at,
         "sources": list(row.sources),

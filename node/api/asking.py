@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from node.api.problems import defect, encode, invalid
 from node.api.route import Route
@@ -68,5 +69,8 @@ def write_answer(route: Route, value: Any) -> bytes:
     except ValidationError as error:
         raise defect(invalid(error, route.name)) from error
     if isinstance(checked, BaseModel):
-        return encode(checked.model_dump(mode="json", exclude_unset=True))
+        try:
+            return checked.__pydantic_serializer__.to_json(checked, exclude_unset=True)
+        except PydanticSerializationError:  # text that UTF-8 cannot say
+            return encode(checked.model_dump(mode="json", exclude_unset=True))
     return encode(checked)

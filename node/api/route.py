@@ -121,8 +121,8 @@ class Route:
     """Answers carry an ETag and obey If-None-Match."""
     takes: int = limits.API_BODY_BYTES
     """Bytes a request may bring; above the usual bound only handlers that read piece by piece."""
-    held: bool = False
-    """The same question within `limits.API_ANSWER_SECONDS` gets the same bytes, unless this node wrote something meanwhile."""
+    held: float = 0.0
+    """The same question within so many seconds gets the same bytes, unless the index was written or a request changed something."""
 
     @property
     def topic(self) -> str:

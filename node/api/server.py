@@ -7,11 +7,10 @@ import hashlib
 import logging
 import re
 import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 
@@ -19,6 +18,7 @@ from node.api import problems
 from node.api.asking import read_body, read_params, write_answer
 from node.api.desk import Desk
 from node.api.guard import WRITES, Head, check_body
+from node.api.held import Answered, HeldAnswers, Mark
 from node.api.route import Access, Answer, Audience, Call, Route, Said, SessionAnswer, TextAnswer
 from node.api.routes import routes_of
 from node.api.static import page_routes
@@ -67,15 +67,6 @@ class PeerDoor:
         check_body(head)
 
 
-class Held(NamedTuple):
-    """An answer that may be given again until then, unless this process wrote something meanwhile."""
-
-    until: float
-    mark: tuple[int, int]
-    data: bytes
-    tag: str
-
-
 class Plane:
     """One plane: its routes behind its door."""
 
@@ -85,7 +76,7 @@ class Plane:
         self._cookie = cookie
         self._slots = asyncio.Semaphore(limits.API_REQUESTS)
         self._routes: dict[object, Route] = {}
-        self._held: OrderedDict[object, Held] = OrderedDict()
+        self._held = HeldAnswers()
         self.app = web.Application(middlewares=[self._around], client_max_size=limits.API_BODY_BYTES)
         self.app.on_response_prepare.append(self._dress)
         for route in routes_of(audience):
@@ -180,9 +171,9 @@ class Plane:
             return cast("web.StreamResponse", await self._raw(request, route, params, language))
         key = (route.name, params, language)
         now = asyncio.get_running_loop().time()
-        held = self._held.get(key) if route.held else None
-        mark = (self._desk.service.index.written, self._desk.writes)
-        if held and held.until > now and held.mark == mark:
+        mark = self._mark() if route.held else ()
+        held = self._held.get(key, mark, now) if route.held else None
+        if held:
             return _send(request, route, held.data, held.tag)
         async with self._slots:
             body = read_body(route, await _read(request))
@@ -201,13 +192,14 @@ class Plane:
         data = write_answer(route, value)
         tag = _tag(data) if route.tagged or route.held else ""
         if route.held:
-            self._held[key] = Held(now + limits.API_ANSWER_SECONDS, mark, data, tag)
-            self._held.move_to_end(key)
-            if len(self._held) > limits.API_ANSWERS_HELD:
-                self._held.popitem(last=False)
+            self._held.put(key, Answered(now + route.held, mark, data, tag))
         response = _send(request, route, data, tag)
         _set_cookie(response, self._cookie, value)
         return response
+
+    def _mark(self) -> Mark:
+        """What held answers depend on: the index, and what requests changed."""
+        return (self._desk.service.index.revision(), self._desk.writes)
 
     async def _raw(self, request: web.Request, route: Route, params: Any, language: str) -> Any:
         """What answers by itself: streams, uploads, bodies that are encoded already."""

@@ -1,4 +1,4 @@
-"""The facade of the index: owns the file and its two connections, one that writes and one that reads.
+"""The facade of the index: owns the file and its connections: one that writes, two that read, one that sees whether anybody wrote.
 
 Every method blocks for as long as the disk does; asynchronous code calls it through a thread. SQLite's errors end here: they leave
 as `StorageError`s, and damage is repaired by starting anew.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
@@ -28,6 +29,8 @@ from protocol.query import Query
 from protocol.refs import Kind
 
 _T = TypeVar("_T")
+READERS = ("read", "read too")
+"""Two, so that a long look at everything keeps no search waiting; SQLite works outside Python's lock."""
 
 
 class Index:
@@ -38,11 +41,10 @@ class Index:
         self.path = path
         self.rebuilt: StorageError | None = None
         """Why the index is empty, when a damaged file had to be replaced since this object was made."""
-        self.written = 0
-        """How often this object wrote: what was read before another number may be out of date."""
+        self._made_anew = 0
         self._wall = wall
         self._lock = RLock()
-        self._locks = {"write": RLock(), "read": RLock()}
+        self._locks = {name: RLock() for name in ("write", "watch", *READERS)}
         self._open: dict[str, sqlite3.Connection] = {}
 
     @classmethod
@@ -54,7 +56,7 @@ class Index:
 
     def close(self) -> None:
         """Give the file back; the object opens it again when it is used again."""
-        with self._locks["write"], self._locks["read"], self._lock:
+        with self._alone():
             for db in self._open.values():
                 db.close()
             self._open.clear()
@@ -79,6 +81,14 @@ class Index:
         return self._write(lambda db: writing.forget(db, source, origin, rules, now), now)
 
     # --- Reading ---------------------------------------------------------------------------------------------------
+    def revision(self) -> tuple[int, int]:
+        """Another one after anybody wrote, also another process. Asked on its own connection: costs microseconds and waits for no reader.
+
+        Raises StorageError.
+        """
+        found = self._use("watch", lambda db: db.execute("PRAGMA data_version").fetchone()[0])
+        return self._made_anew, int(found)
+
     def search(self, query: Query, now: float) -> Page:
         """Answer a question at wall time `now`. Raises UsageError `query.too_long`."""
         start = time.perf_counter()
@@ -156,29 +166,48 @@ class Index:
             )
             return len(changes)
 
-        try:
-            return self._use("write", lambda db: schema.transact(db, all_of_it))
-        finally:
-            self.written += 1
+        return self._use("write", lambda db: schema.transact(db, all_of_it))
 
     def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        return self._use("read", work)
+        return self._use(READERS[0], work)
 
     def _use(self, purpose: str, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
-            with self._locks[purpose]:
-                return work(self._connection(purpose))
+            with self._turn(purpose) as name:
+                return work(self._connection(name))
         except sqlite3.Error as error:
             if not schema.is_damage(error):
                 raise schema.storage_error(error, self.path) from error
         try:
             self._start_anew()
-            with self._locks[purpose]:
-                return work(self._connection(purpose))
+            with self._turn(purpose) as name:
+                return work(self._connection(name))
         except sqlite3.Error as error:
             raise schema.storage_error(error, self.path) from error
         except OSError as error:
             raise StorageError("index.read_only", path=str(self.path), reason=str(error)) from error
+
+    @contextmanager
+    def _turn(self, purpose: str) -> Iterator[str]:
+        """The name of a connection for that purpose, which nobody else uses meanwhile; who reads takes the first that is free."""
+        names = READERS if purpose in READERS else (purpose,)
+        taken = next((name for name in names if self._locks[name].acquire(blocking=False)), "")
+        if not taken:
+            taken = purpose
+            self._locks[taken].acquire()
+        try:
+            yield taken
+        finally:
+            self._locks[taken].release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody uses any connection meanwhile."""
+        with ExitStack() as stack:
+            for lock in self._locks.values():
+                stack.enter_context(lock)
+            stack.enter_context(self._lock)
+            yield
 
     def _connection(self, purpose: str) -> sqlite3.Connection:
         db = self._open.get(purpose)
@@ -189,8 +218,9 @@ class Index:
 
     def _start_anew(self) -> None:
         """Move a damaged file aside. Another process may have done so already: then its new file is used."""
-        with self._locks["write"], self._locks["read"], self._lock:
+        with self._alone():
             self.close()
+            self._made_anew += 1
             if schema.is_sound(self.path):
                 return
             aside = schema.move_aside(self.path, int(self._wall()))

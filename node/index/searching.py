@@ -16,6 +16,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from node.index.schema import BAND
@@ -201,20 +202,22 @@ class _Plan:
 def _ranked(db: sqlite3.Connection, plan: _Plan) -> Page:
     plan.values |= {"match": plan.words.match, "asked": fold(plan.asked)}
     order = plan.order()
-    found = [n for (n,) in db.execute(plan.candidates("words"), plan.values)]
-    total = len(found)
+    # Numbers leave SQLite as one text: every row that is handed over one by one costs a turn of Python's lock.
+    together = "SELECT count(*), group_concat(n) FROM ({})"
+    total, found = db.execute(together.format(plan.candidates("words")), plan.values).fetchone()
     ranked = max(limits.RANKED, plan.offset + plan.limit)
     if total > ranked and plan.words.match:
         exact = f"SELECT e.n FROM entries e WHERE {plan.conditions('e.key = :whole')}"
-        better = db.execute(
-            f"SELECT * FROM ({exact}) UNION ALL SELECT * FROM ({plan.candidates('names')})", plan.values
-        )
-        found = list(dict.fromkeys([*(n for (n,) in better), *found]))[:ranked]
+        plan.values["counted"] = ranked
+        both = f"SELECT * FROM ({exact}) UNION ALL SELECT * FROM ({plan.candidates('names')})"
+        _, better = db.execute(together.format(both), plan.values).fetchone()
+        each = dict.fromkeys(f"{better},{found}".split(",") if better else found.split(","))
+        found = ",".join(islice(each, ranked))
     chosen = (
         f"SELECT e.n, row_number() OVER (ORDER BY {order}) AS place FROM json_each(:found) f CROSS JOIN entries e"
         " ON e.n = f.value ORDER BY place LIMIT :limit OFFSET :offset"
     )
-    plan.values["found"] = "[" + ",".join(map(str, found)) + "]"
+    plan.values["found"] = f"[{found or ''}]"
     return Page(_fetch(db, plan, chosen, "place"), total, more=total == limits.MATCHES_COUNTED)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from node.api.route import BOTH, Access, Answer, Asked, Call, Route, TextAnswer, Told
+from protocol import limits
 from protocol.errors import UnavailableError
 
 
@@ -110,6 +111,6 @@ ROUTES = (
         access=Access.OPEN,
         packed=True,
         tagged=True,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
 )

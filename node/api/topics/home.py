@@ -196,7 +196,7 @@ ROUTES = (
         handler=problems,
         params=Many,
         answer=Problems,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
     Route(
         method="GET",
@@ -205,7 +205,7 @@ ROUTES = (
         summary="Checks of this machine and this home, each with its remedy",
         handler=examine,
         answer=Checks,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
     Route(
         method="GET",
@@ -214,7 +214,7 @@ ROUTES = (
         summary="Size of the cache, by part",
         handler=cache_info,
         answer=Cache,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
     Route(
         method="POST",

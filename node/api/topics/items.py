@@ -88,7 +88,7 @@ ROUTES = (
         answer=schemas.Rows,
         errors=("query.too_long",),
         tagged=True,
-        held=True,
+        held=limits.API_SEARCH_SECONDS,
     ),
     Route(
         method="GET",
@@ -100,6 +100,6 @@ ROUTES = (
         answer=schemas.Detail,
         errors=("item.unknown", "item.gone", "ref.malformed", "ref.bad_id"),
         tagged=True,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
 )

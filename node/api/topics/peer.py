@@ -169,7 +169,7 @@ ROUTES = (
         answer=Myself,
         audience=PEER,
         tagged=True,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
     Route(
         method="GET",
@@ -181,7 +181,7 @@ ROUTES = (
         answer=Changes,
         audience=PEER,
         tagged=True,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
     Route(
         method="GET",
@@ -194,7 +194,7 @@ ROUTES = (
         audience=PEER,
         errors=("offer.unknown", "ref.malformed", "ref.bad_id"),
         tagged=True,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
     Route(
         method="GET",
@@ -230,7 +230,7 @@ ROUTES = (
         audience=PEER,
         errors=("offer.unknown",),
         tagged=True,
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
     Route(
         method="GET",

@@ -62,6 +62,6 @@ ROUTES = (
         params=Wanted,
         answer=Repositories,
         errors=("query.too_long",),
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
 )

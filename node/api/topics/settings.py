@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue
 from node import config
 from node.api.route import Asked, Call, Route, Told
 from node.bodies import config_problem_body, settings_rows
+from protocol import limits
 from protocol.errors import UsageError
 
 
@@ -147,6 +148,6 @@ ROUTES = (
         summary="JSON Schema of config.yaml, for editors",
         handler=schema,
         answer=dict[str, Any],
-        held=True,
+        held=limits.API_ANSWER_SECONDS,
     ),
 )

@@ -8,7 +8,6 @@ import { t } from "./words.js";
 const SKY = 3; // pages of a thousand rows for the radar
 const LOOK = 150; // ms between looks at a running scan
 const TICK = 30000; // ms between looks at how old everything is
-const HELD = 1300; // ms; the node may repeat an answer for a second
 const SETTLE = 250; // ms between a change and asking again
 
 let asked = 0;
@@ -158,10 +157,8 @@ function hear(event) {
   if (event.type === "snapshot" || event.type === "gap" || event.type === "index.rebuilt") soon("all", refresh);
   else if (event.type.startsWith("item.")) {
     if (event.type === "item.discovered") welcome(event.ref);
-    const rows = () => Promise.all([search(), loadSky(), loadStatus()]);
     if (event.ref.startsWith("agent:")) soon("peers", loadPeers);
-    soon("rows", rows);
-    soon("rows again", rows, HELD);
+    soon("rows", () => Promise.all([search(), loadSky(), loadStatus()]));
   } else if (event.type.startsWith("source.") || event.type.startsWith("discovery.")) {
     soon("sources", () => Promise.all([loadSources(), loadStatus()]), 120);
   } else if (event.type.startsWith("peer.")) soon("peers", loadPeers);

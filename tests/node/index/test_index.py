@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -394,3 +395,22 @@ def test_a_confirmation_renews_everything_of_its_origin_by_one_row(index: Index)
 
 def ids_at(index: Index, now: float, freshness: Freshness) -> list[str]:
     return sorted(row.ref.id for row in index.search(Query(freshness=frozenset({freshness})), now).rows)
+
+
+def test_its_revision_changes_with_every_write_of_anybody_and_with_nothing_else(index: Index) -> None:
+    fill(index, item("a"))
+    before = index.revision()
+    assert ids(index) == ["a"] and index.revision() == before
+    other = Index.open(index.path, lambda: NOW)  # as another process does
+    fill(other, item("b"))
+    other.close()
+    theirs = index.revision()
+    assert theirs != before
+    fill(index, item("c"))
+    assert index.revision() not in (before, theirs)
+
+
+def test_a_long_look_at_everything_keeps_no_search_waiting(index: Index) -> None:
+    fill(index, item("a"))
+    with index._turn("read"), ThreadPoolExecutor(1) as threads:
+        assert threads.submit(ids, index).result(timeout=5) == ["a"]
