@@ -25,21 +25,24 @@ from scenarios.topology import ROOT
 
 MIB = 1 << 20
 ROUNDS = 12
-SKILL = "skill:heavy"
+SMALL_FILES = 300
 
 
-def furnish(folder: Path, home: Path) -> tuple[str, int]:
-    """A skill of a few large files and many small ones; (tree digest, bytes)."""
-    skill = folder / "heavy"
-    (skill / "data").mkdir(parents=True)
-    contents = {
-        "skill.yaml": b"apiVersion: skill.ooder.io/v1\nkind: Skill\nmetadata: {id: heavy, name: Heavy, version: 1.0.0}\n"
+def furnish(folder: Path, home: Path) -> dict[str, tuple[str, int]]:
+    """A skill of a few large files and one of many small ones; name -> (tree digest, bytes)."""
+    made = {
+        "heavy": {f"data/model-{n}.bin": os.urandom(15 * MIB) for n in range(3)},
+        "many": {f"data/note-{n}.txt": os.urandom(4_000) for n in range(SMALL_FILES)},
     }
-    contents |= {f"data/model-{n}.bin": os.urandom(15 * MIB) for n in range(3)}
-    contents |= {f"data/note-{n}.txt": os.urandom(4_000) for n in range(12)}
-    for name, data in contents.items():
-        (skill / name).write_bytes(data)
-    files = [TreeFile(name, False, len(data), hashlib.sha256(data).hexdigest()) for name, data in contents.items()]
+    found = {}
+    for skill, contents in made.items():
+        manifest = "apiVersion: skill.ooder.io/v1\nkind: Skill\nmetadata: {id: %s, name: %s, version: 1.0.0}\n"
+        contents["skill.yaml"] = (manifest % (skill, skill)).encode()
+        (folder / skill / "data").mkdir(parents=True)
+        for name, data in contents.items():
+            (folder / skill / name).write_bytes(data)
+        files = [TreeFile(name, False, len(data), hashlib.sha256(data).hexdigest()) for name, data in contents.items()]
+        found[skill] = tree_digest(files), sum(map(len, contents.values()))
     home.mkdir(mode=0o700)
     settings = {
         "name": "desk",
@@ -47,7 +50,7 @@ def furnish(folder: Path, home: Path) -> tuple[str, int]:
         "sources": {"local_fs": {"agent_folders": False, "folders": [str(folder)]}},
     }
     (home / "config.yaml").write_text(yaml.safe_dump(settings))
-    return tree_digest(files), sum(map(len, contents.values()))
+    return found
 
 
 def await_node(paths: Paths, seconds: float = 60.0) -> None:
@@ -76,7 +79,7 @@ async def serve_bare(folder: str) -> None:
     await asyncio.Event().wait()
 
 
-async def fetch(ip: str, digest: str) -> None:
+async def fetch(ip: str, skill: str, digest: str) -> None:
     """Both downloads in turn; prints the seconds of the quickest as JSON, since others use this machine, too."""
     import aiohttp
 
@@ -105,7 +108,7 @@ async def fetch(ip: str, digest: str) -> None:
         start = clocks()
         async with aiohttp.ClientSession() as session:
             for name in names:
-                async with session.get(f"http://{ip}:8000/heavy/{name}") as answer:
+                async with session.get(f"http://{ip}:8000/{skill}/{name}") as answer:
                     await answer.read()
         bare.append(since(start))
     for name, rounds in (("ours", ours), ("bare", bare)):
@@ -124,7 +127,7 @@ def run() -> list[Row]:
         lab.lan("l", "10.77.1.0/24")
         for name in ("desk", "laptop"):
             lab.host(name, "l")
-        digest, size = furnish(folder, home)
+        skills = furnish(folder, home)
         environment = {**os.environ, "OODER_HOME": str(home), "HOME": str(home)}
 
         def ooder(*words: str) -> None:
@@ -133,7 +136,8 @@ def run() -> list[Row]:
             )
 
         ooder("scan", "--source", "local_fs")
-        ooder("share", SKILL)
+        for skill in skills:
+            ooder("share", f"skill:{skill}")
         quiet: Any = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         lab.popen("desk", [sys.executable, "-m", "node", "serve"], env=environment, **quiet)
         bare = lab.popen(
@@ -142,29 +146,33 @@ def run() -> list[Row]:
         assert bare.stdout is not None
         bare.stdout.readline()
         await_node(Paths(home))
-        words = [sys.executable, "-m", "bench.neighbour", "fetch", lab.hosts["desk"].ip, digest]
-        done = lab.run("laptop", words, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stderr[-2_000:])
-        took = json.loads(done.stdout.splitlines()[-1])
+        took = {}
+        for skill, (digest, _) in skills.items():
+            words = [sys.executable, "-m", "bench.neighbour", "fetch", lab.hosts["desk"].ip, skill, digest]
+            done = lab.run("laptop", words, cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(done.stderr[-2_000:])
+            took[skill] = json.loads(done.stdout.splitlines()[-1])
+    return [*rows_of(took["heavy"], skills["heavy"][1]), *rows_of_many(took["many"])]
+
+
+def rows_of(took: dict[str, float], size: int) -> list[Row]:
+    """What large files say: bytes per second, and what it costs."""
+    bare = "bare aiohttp"
+    rates = size / MIB / took["ours"], size / MIB / took["bare"]
     return [
-        Row(
-            "package from a neighbour, verified",
-            size / MIB / took["ours"],
-            "MiB/s",
-            "",
-            size / MIB / took["bare"],
-            "bare aiohttp",
-        ),
+        Row("package from a neighbour, verified", rates[0], "MiB/s", "", rates[1], bare),
         Row("package from a neighbour, of a bare download", took["bare"] / took["ours"] * 100, "%", ">= 70"),
-        Row(
-            "CPU of who fetches it",
-            took["ours_cpu"] * 1_000,
-            "ms",
-            "",
-            took["bare_cpu"] * 1_000,
-            "bare aiohttp",
-        ),
+        Row("CPU of who fetches it", took["ours_cpu"] * 1_000, "ms", "", took["bare_cpu"] * 1_000, bare),
+    ]
+
+
+def rows_of_many(took: dict[str, float]) -> list[Row]:
+    """What many small files say: time."""
+    name = f"package of {SMALL_FILES} small files"
+    return [
+        Row(f"{name}, verified", took["ours"] * 1_000, "ms", "", took["bare"] * 1_000, "bare aiohttp, file by file"),
+        Row(f"{name}, of a bare download", took["bare"] / took["ours"] * 100, "%", ">= 70"),
     ]
 
 
@@ -172,7 +180,7 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         asyncio.run(serve_bare(sys.argv[2]))
     elif sys.argv[1:2] == ["fetch"]:
-        asyncio.run(fetch(sys.argv[2], sys.argv[3]))
+        asyncio.run(fetch(*sys.argv[2:5]))
     else:
         for row in run():
             print(row)

@@ -37,7 +37,7 @@ from node.sharing import (
 from node.version import __version__
 from protocol import limits
 from protocol.catalogue import Offered, encode_row, open_ask, rows_digest, sign_head
-from protocol.digest import TreeFile, tree_digest
+from protocol.digest import TreeFile, in_order, tree_digest
 from protocol.errors import NotFoundError, OoderError, UsageError
 from protocol.items import Channel, Json, Sighting
 from protocol.merge import Entry
@@ -154,6 +154,12 @@ class Offering:
         if not any(one.path == path for one in files):
             raise NotFoundError("offer.unknown", name=f"{digest}/{path}"[:200])
         return root / path if root.is_dir() else root
+
+    def whole(self, digest: str, ask: str = "") -> Sequence[tuple[Path, int]]:
+        """Every file of a shared tree and its size, sorted by path."""
+        root, files = self._tree(digest, ask)
+        folder = root.is_dir()
+        return [(root / one.path if folder else root, one.size) for one in in_order(files)]
 
     # --- Inside -------------------------------------------------------------------------------------------------------
     def _view(self, audiences: frozenset[str]) -> tuple[_Rows, str, int]:

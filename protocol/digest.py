@@ -57,6 +57,11 @@ def tree_digest(files: Iterable[TreeFile]) -> str:
     return list_digest(encode_tree(files))
 
 
+def in_order(files: Iterable[TreeFile]) -> list[TreeFile]:
+    """The files in the order of a tree's list: by the bytes of their paths."""
+    return sorted(files, key=lambda file: file.path.encode("utf-8"))
+
+
 def list_digest(lines: bytes) -> str:
     """The tree digest that a list made by `encode_tree` stands for."""
     return "sha256:" + hashlib.sha256(lines).hexdigest()

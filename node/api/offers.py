@@ -46,6 +46,9 @@ class Offers(Protocol):
     def file(self, digest: str, path: str, ask: str = "") -> Path:
         """One file of a shared tree, whose bytes were checked when they were stored."""
 
+    def whole(self, digest: str, ask: str = "") -> Sequence[tuple[Path, int]]:
+        """Every file of a shared tree and its size, sorted by path as the tree's own list is."""
+
 
 class NothingOffered:
     """Shares nothing but that a node is here."""
@@ -82,4 +85,7 @@ class NothingOffered:
         raise NotFoundError("offer.unknown", name=digest)
 
     def file(self, digest: str, path: str, ask: str = "") -> Path:
+        raise NotFoundError("offer.unknown", name=digest)
+
+    def whole(self, digest: str, ask: str = "") -> Sequence[tuple[Path, int]]:
         raise NotFoundError("offer.unknown", name=digest)

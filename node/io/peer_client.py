@@ -15,13 +15,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from node.install.hashed import HashedFile
 from node.io.peer_trees import Pace, TreeFetch
 from protocol import limits
 from protocol.catalogue import Offered, decode_row, open_head, rows_digest, sign_ask
-from protocol.digest import TreeFile
 from protocol.errors import DataError, IntegrityError, PolicyError, UnavailableError
 from protocol.identity import SigningKey
 
@@ -203,12 +202,10 @@ class _Giver:
         path = f"/peer/v1/packages/{self.digest}"
         return await _get_json(self.session, self.point, path, self.ask, limits.CATALOGUE_BYTES)
 
-    async def piece(self, file: TreeFile, start: int, end: int) -> AsyncIterator[bytes]:
-        path = f"/peer/v1/packages/{self.digest}/{quote(file.path)}"
-        whole = (start, end) == (0, file.size)
-        headers = {} if whole else {"Range": f"bytes={start}-{end - 1}"}
+    async def piece(self, start: int, end: int) -> AsyncIterator[bytes]:
         left = end - start
-        async with _answer(self.session, self.point, path, self.ask, headers) as answer:
+        headers = {"Range": f"bytes={start}-{end - 1}"}
+        async with _answer(self.session, self.point, f"/peer/v1/trees/{self.digest}", self.ask, headers) as answer:
             async for chunk in _chunks(answer, self.point, left):
                 left -= len(chunk)
                 yield chunk

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from node.install.hashed import Hashed, HashedFile
 from protocol import limits
-from protocol.digest import TreeFile, tree_digest
-from protocol.errors import DataError, IntegrityError, OoderError, UnavailableError
+from protocol.digest import TreeFile, in_order, tree_digest
+from protocol.errors import DataError, IntegrityError, OoderError
 
 FAILURES = 3
 _SMALL = 64 * limits.KIB  # bytes that are hashed more quickly than a thread is told to
@@ -30,8 +30,8 @@ class Giver(Protocol):
     async def listing(self) -> Mapping[str, Any]:
         """What it lists. Raises OoderErrors only."""
 
-    def piece(self, file: TreeFile, start: int, end: int) -> AsyncIterator[bytes]:
-        """The bytes from `start` to `end` of a file, no more. Raises OoderErrors only."""
+    def piece(self, start: int, end: int) -> AsyncIterator[bytes]:
+        """The bytes from `start` to `end` of all files end to end, sorted by path, no more. Raises OoderErrors only."""
 
 
 class Pace:
@@ -65,6 +65,7 @@ class _File:
     """A file on its way. What came is hashed on a thread while more comes, by one thread at a time (`hashing`)."""
 
     listed: TreeFile
+    at: int  # where it begins in the tree
     pieces: deque[_Piece] = field(default_factory=deque)  # in order; those hashed are gone
     left: int = 0  # pieces that are not whole yet
     givers: set[int] = field(default_factory=set)
@@ -110,6 +111,25 @@ class _File:
         return (self.content.size, self.content.sha256) == (self.listed.size, self.listed.sha256)
 
 
+_Run = deque[_Piece]
+"""Pieces that lie end to end and are asked for together."""
+
+
+def _runs(files: Sequence[_File], step: int) -> Iterator[_Run]:
+    """All files, in runs of about `step` bytes."""
+    run: _Run = deque()
+    size = 0
+    for file in files:
+        for piece in file.cut(step):
+            run.append(piece)
+            size += piece.end - piece.start
+            if size >= step:
+                yield run
+                run, size = deque(), 0
+    if run:
+        yield run
+
+
 class TreeFetch:
     """One tree. `givers` are asked in this order for the list, and all at once for pieces."""
 
@@ -117,20 +137,22 @@ class TreeFetch:
         self._givers, self._digest, self._pace = list(givers), digest, pace
         self._failures: dict[int, int] = {}
         self._errors: list[OoderError] = []
-        self._waiting: deque[_Piece] = deque()
+        self._waiting: deque[_Run] = deque()
         self._files: list[_File] = []
         self._left = 0
         self._moved = asyncio.Condition()
 
     async def run(self) -> list[HashedFile]:
         """The files. Raises the first error when no peer is left to ask."""
-        step = limits.PEER_PIECE if len(self._givers) > 1 else limits.ITEM_FILE_BYTES
-        self._files = [_File(listed) for listed in await self._list()]
+        step = limits.PEER_PIECE if len(self._givers) > 1 else limits.ITEM_BYTES
+        at = 0
+        for listed in in_order(await self._list()):
+            self._files.append(_File(listed, at))
+            at += listed.size
         self._left = len(self._files)
-        for file in self._files:
-            self._waiting.extend(file.cut(step))
+        self._waiting.extend(_runs(self._files, step))
         async with asyncio.TaskGroup() as group:
-            for _ in range(limits.PEER_FILES_AT_ONCE):
+            for _ in range(limits.PEER_REQUESTS):
                 for number in range(len(self._givers)):
                     group.create_task(self._work(number))
         if self._left:
@@ -156,30 +178,39 @@ class TreeFetch:
                 await self._moved.wait_for(lambda: self._waiting or not self._left or not self._able(number))
                 if not self._left or not self._able(number):
                     return
-                piece = self._waiting.popleft()
+                run = self._waiting.popleft()
             try:
-                await self._bring(number, piece)
+                await self._bring(number, run)
             except OoderError as error:
                 self._fail(number, error)
-                self._waiting.append(piece)
-            else:
-                await self._came(number, piece)
+                self._waiting.append(run)
             async with self._moved:
                 self._moved.notify_all()
 
-    async def _bring(self, number: int, piece: _Piece) -> None:
-        file = piece.file
-        if piece.start == piece.end:
+    async def _bring(self, number: int, run: _Run) -> None:
+        """Fetch what is left of a run; pieces that are whole leave it."""
+        await self._whole(number, run)
+        if not run:
             return
-        async for chunk in self._givers[number].piece(file.listed, piece.start, piece.end):
-            file.givers.add(number)
-            piece.parts.append(chunk)
-            piece.start += len(chunk)
-            file.came(len(chunk))
+        async for chunk in self._givers[number].piece(run[0].file.at + run[0].start, run[-1].file.at + run[-1].end):
+            rest = chunk
+            while rest:
+                piece = run[0]
+                part, rest = rest[: piece.end - piece.start], rest[piece.end - piece.start :]
+                piece.file.givers.add(number)
+                piece.parts.append(part)
+                piece.start += len(part)
+                piece.file.came(len(part))
+                await self._whole(number, run)
             await self._pace.take(len(chunk))
 
+    async def _whole(self, number: int, run: _Run) -> None:
+        """Take the pieces off that are whole."""
+        while run and run[0].start == run[0].end:
+            await self._came(number, run.popleft())
+
     async def _came(self, number: int, piece: _Piece) -> None:
-        """A piece is whole; with the last one the file is judged, and if it is wrong, who sent it."""
+        """A piece is whole; with the last one the file is judged. Raises IntegrityError when this peer alone sent other bytes."""
         file = piece.file
         file.left -= 1
         if file.left:
@@ -187,18 +218,18 @@ class TreeFetch:
         if await file.is_right():
             self._left -= 1
             return
-        wrong = IntegrityError("install.wrong_digest", ref=file.listed.path, wanted=self._digest, found="other bytes")
-        if len(file.givers) <= 1:
-            self._fail(number, wrong, FAILURES)
+        givers = len(file.givers)
         # Anew, in one piece: then it is known who sends other bytes.
-        self._waiting.extend(file.cut(limits.ITEM_FILE_BYTES))
+        self._waiting.append(deque(file.cut(limits.ITEM_FILE_BYTES)))
+        if givers <= 1:
+            raise IntegrityError("install.wrong_digest", ref=file.listed.path, wanted=self._digest, found="other bytes")
 
     def _able(self, number: int) -> bool:
         return self._failures.get(number, 0) < FAILURES
 
-    def _fail(self, number: int, error: OoderError, weight: int = 1) -> None:
-        refused = isinstance(error, UnavailableError) and error.code == "peer.refused"
-        self._failures[number] = self._failures.get(number, 0) + (FAILURES if refused else weight)
+    def _fail(self, number: int, error: OoderError) -> None:
+        final = isinstance(error, IntegrityError) or error.code == "peer.refused"
+        self._failures[number] = self._failures.get(number, 0) + (FAILURES if final else 1)
         self._errors.append(error)
 
     def _why(self) -> OoderError:

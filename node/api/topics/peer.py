@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import Field
 
+from node.api.peer_bytes import send_files
 from node.api.peer_news import serve_news
 from node.api.problems import encode
 from node.api.route import PEER, Answer, Asked, Call, Route, Told
@@ -159,6 +160,12 @@ async def one_file(call: Call) -> Path:
     return await call.desk.read(lambda: call.desk.offers.file(call.params.digest, call.params.path, call.params.ask))
 
 
+async def whole(call: Call) -> web.StreamResponse:
+    """The bytes of all files of a shared tree; ranges work."""
+    params, read = call.params, call.desk.read
+    return await send_files(call.request, await read(lambda: call.desk.offers.whole(params.digest, params.ask)), read)
+
+
 ROUTES = (
     Route(
         method="GET",
@@ -242,6 +249,18 @@ ROUTES = (
         answer=bytes,
         audience=PEER,
         kind=Answer.FILE,
+        errors=("offer.unknown",),
+    ),
+    Route(
+        method="GET",
+        path="/peer/v1/trees/{digest}",
+        name="peer_tree",
+        summary="All files of a shared tree end to end, sorted by path; ranges work",
+        handler=whole,
+        params=Tree,
+        answer=bytes,
+        audience=PEER,
+        kind=Answer.RAW,
         errors=("offer.unknown",),
     ),
 )

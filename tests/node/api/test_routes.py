@@ -96,6 +96,7 @@ GOOD: dict[str, tuple[str, Any, int]] = {
     "peer_offer": ("/peer/v1/offers/skill:x", None, 404),
     "peer_pair": ("/peer/v1/pair?key=" + "A" * 52 + "&commitment=" + "0" * 64, None, 404),
     "peer_package": ("/peer/v1/packages/sha256:" + "0" * 64, None, 404),
+    "peer_tree": ("/peer/v1/trees/sha256:" + "0" * 64, None, 404),
     "peer_package_file": ("/peer/v1/packages/sha256:" + "0" * 64 + "/a/b.md", None, 404),
 }
 BAD: tuple[tuple[str, str, Any, int, str], ...] = (

@@ -25,6 +25,7 @@ PEER, ME, OTHER = SigningKey(b"p" * 32), SigningKey(b"m" * 32), SigningKey(b"o" 
 BYTES = {"SKILL.md": b"# brief\n", "bin/run.sh": b"#!/bin/sh\n"}
 FILES = [TreeFile(name, name.endswith(".sh"), len(b), hashlib.sha256(b).hexdigest()) for name, b in BYTES.items()]
 DIGEST = tree_digest(FILES)
+WHOLE = b"".join(BYTES.values())  # sorted by path
 ROWS = [encode_row(Offered(Item(Kind.SKILL, f"brief-{n}", "1.0"), "local:0", DIGEST, 18, 2)) for n in range(3)]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -74,7 +75,9 @@ async def honest(request: web.Request) -> web.StreamResponse:
             {"path": f.path, "size": f.size, "digest": f"sha256:{f.sha256}", "executable": f.executable} for f in FILES
         ]
         return web.json_response({"digest": DIGEST, "files": rows})
-    return web.Response(body=BYTES[path.removeprefix(f"/peer/v1/packages/{DIGEST}/")])
+    assert path == f"/peer/v1/trees/{DIGEST}"
+    start, end = request.http_range.start, request.http_range.stop
+    return web.Response(status=206, body=WHOLE[start:end])
 
 
 async def test_a_catalogue_and_a_tree_from_an_honest_peer() -> None:
@@ -134,8 +137,8 @@ async def test_a_catalogue_that_is_not_what_was_signed_is_not_used(body: Any, co
 
 async def test_other_bytes_are_refused_whether_listed_or_sent() -> None:
     async def lies(request: web.Request) -> web.StreamResponse:
-        if request.path.endswith("SKILL.md"):
-            return web.Response(body=b"# evil!\n")
+        if request.path.startswith("/peer/v1/trees/"):
+            return web.Response(status=206, body=b"# evil!\n" + WHOLE[8:])
         return await honest(request)
 
     async with peer(lies) as (point, _):
@@ -219,19 +222,18 @@ async def test_what_is_no_neighbour_is_never_connected_to(ip: str, port: int, mo
     assert connects == []
 
 
-async def test_a_file_that_broke_off_is_resumed_by_a_range() -> None:
+async def test_a_tree_that_broke_off_is_resumed_by_a_range() -> None:
     ranges: list[str] = []
 
     async def breaks_once(request: web.Request) -> web.StreamResponse:
-        if not request.path.endswith("SKILL.md"):
+        if not request.path.startswith("/peer/v1/trees/"):
             return await honest(request)
-        ranges.append(request.headers.get("Range", ""))
+        ranges.append(request.headers["Range"])
         if len(ranges) > 1:
-            part = BYTES["SKILL.md"][3:]
-            return web.Response(status=206, body=part, headers={"Content-Range": f"bytes 3-7/{len(part) + 3}"})
-        response = web.StreamResponse(headers={"Content-Length": "8"})
+            return await honest(request)
+        response = web.StreamResponse(status=206, headers={"Content-Length": str(len(WHOLE))})
         await response.prepare(request)
-        await response.write(BYTES["SKILL.md"][:3])
+        await response.write(WHOLE[:3])
         await asyncio.sleep(0.05)
         assert request.transport is not None
         request.transport.abort()
@@ -239,7 +241,7 @@ async def test_a_file_that_broke_off_is_resumed_by_a_range() -> None:
 
     async with peer(breaks_once) as (point, _):
         assert {file.path: file.data for file in await client().tree([point], DIGEST)} == BYTES
-    assert ranges == ["", "bytes=3-7"]
+    assert ranges == ["bytes=0-17", "bytes=3-17"]
 
 
 async def test_listening_tells_of_catalogues_we_do_not_hold() -> None:

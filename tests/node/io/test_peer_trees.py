@@ -12,7 +12,7 @@ import pytest
 
 from node.io.peer_trees import Pace, TreeFetch
 from protocol import limits
-from protocol.digest import TreeFile, tree_digest
+from protocol.digest import TreeFile, in_order, tree_digest
 from protocol.errors import IntegrityError, OoderError, UnavailableError
 
 CHANCE = Random(5)
@@ -24,6 +24,7 @@ BYTES = {
 }
 FILES = [TreeFile(name, name.endswith(".sh"), len(b), hashlib.sha256(b).hexdigest()) for name, b in BYTES.items()]
 DIGEST = tree_digest(FILES)
+WHOLE = b"".join(BYTES[file.path] for file in in_order(FILES))
 
 
 class FakePeer:
@@ -31,7 +32,7 @@ class FakePeer:
 
     def __init__(self, *, breaks: int = 0, after: int = 1_000, lies: bool = False, has: bool = True) -> None:
         self.breaks, self.after, self.lies, self.has = breaks, after, lies, has
-        self.asked: list[tuple[str, int, int]] = []
+        self.asked: list[tuple[int, int]] = []
         self.sent = 0
 
     async def listing(self) -> Mapping[str, Any]:
@@ -42,11 +43,11 @@ class FakePeer:
         ]
         return {"digest": DIGEST, "files": rows}
 
-    async def piece(self, file: TreeFile, start: int, end: int) -> AsyncIterator[bytes]:
-        self.asked.append((file.path, start, end))
+    async def piece(self, start: int, end: int) -> AsyncIterator[bytes]:
+        self.asked.append((start, end))
         if not self.has:
             raise UnavailableError("peer.refused", address="x", status=404)
-        data = BYTES[file.path][start:end]
+        data = WHOLE[start:end]
         broken, self.breaks = self.breaks > 0, max(0, self.breaks - 1)
         for at in range(0, len(data), 64 * 1024):
             await asyncio.sleep(0)
@@ -72,8 +73,19 @@ async def test_several_peers_share_the_work() -> None:
 async def test_what_broke_off_goes_on_where_it_stopped() -> None:
     alone = FakePeer(breaks=2, after=200_000)
     assert await fetch(alone) == BYTES
-    starts = [start for path, start, _ in alone.asked if path == "model.bin"]
-    assert starts[0] == 0 and 200_000 in starts, "the bytes that came are not asked for again"
+    assert alone.asked == [(0, len(WHOLE)), (200_000, len(WHOLE)), (400_000, len(WHOLE))], "nothing twice"
+
+
+async def test_many_small_files_are_one_question() -> None:
+    alone = FakePeer()
+    assert await fetch(alone) == BYTES
+    assert alone.asked == [(0, len(WHOLE))]
+
+
+async def test_a_liar_is_not_listened_to_to_the_end() -> None:
+    liar, honest = FakePeer(lies=True), FakePeer()
+    assert await fetch(liar, honest) == BYTES
+    assert liar.sent < len(WHOLE) / 2
 
 
 async def test_a_peer_that_is_lost_costs_only_itself() -> None:
