@@ -10,8 +10,10 @@ import sys
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _open_streams()
-    from node.cli.main import run
-
+    try:
+        from node.cli.main import run
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from node import registry
 from node.config_file import ConfigFile, Keys, read_config_file
 from node.paths import Paths
-from protocol.errors import OoderError, UsageError
+from protocol.errors import OoderError, StorageError, UsageError
 from protocol.query import Scope
 
 ENV_PREFIX = "OODER_"
@@ -348,7 +348,10 @@ def write_own(paths: Paths, values: Mapping[str, Any]) -> Path:
     from node.config_file import dump_config  # only commands that write need the emitter
 
     paths.ensure()
-    paths.config_dir.mkdir(mode=0o700, exist_ok=True)
+    try:
+        paths.config_dir.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageError("home.unwritable", path=str(paths.config_dir), reason=error.strerror or "") from error
     return dump_config(paths.own_config, values)
 
 

@@ -105,12 +105,16 @@ def check_git(paths: Paths) -> Finding:
 def check_home(paths: Paths) -> Finding:
     if not paths.home.exists():
         return Finding("home", Health.OK, f"{paths.home} (made when first needed)")
+    probe = paths.home / ".doctor"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        fix = "Free the disk or fix its permissions, or choose another home: OODER_HOME=/some/folder"
+        return Finding("home", Health.FAIL, f"{paths.home} cannot be written: {error.strerror}", fix)
     mode = paths.home.stat().st_mode & 0o777
     if mode & 0o077:
         return Finding("home", Health.WARN, f"{paths.home} is open to others ({mode:o})", f"chmod 700 {paths.home}")
-    probe = paths.home / ".doctor"
-    probe.write_bytes(b"")
-    probe.unlink()
     return Finding("home", Health.OK, str(paths.home))
 
 

@@ -213,7 +213,8 @@ class Index:
         db = self._open.get(purpose)
         if db is None:
             with self._lock:
-                db = self._open[purpose] = schema.connect(self.path)
+                opens = schema.connect_to_read if purpose == "read" else schema.connect
+                db = self._open[purpose] = opens(self.path)
         return db
 
     def _start_anew(self) -> None:

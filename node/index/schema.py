@@ -12,6 +12,7 @@ Rows that are renewed or compared in great numbers (sightings, entries) are narr
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,23 @@ def connect(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """As `connect`; where nothing may be written (a read-only disk, somebody else's home), the file as it was left."""
+    try:
+        return connect(path)
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _READ_ONLY or not os.access(path, os.R_OK):
+            raise
+        db = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            if db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS):
+                return db
+        except sqlite3.Error:
+            pass
+        db.close()
+        raise
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:

@@ -186,3 +186,14 @@ def test_a_full_and_a_read_only_disk_leave_the_old_state(tmp_path: Path) -> None
     assert scan.startswith("0") and full.startswith("1 error ") and read_only.startswith("1 error "), done.stdout
     assert listed.startswith("0") and again.startswith("0"), done.stdout
     assert uninstall.startswith("1 error ") and rollback.startswith(("1 error ", "3 error ")) and verify.startswith("0")
+
+
+def test_a_home_that_cannot_be_written_is_named_not_a_defect(ooder: Ooder, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "config.d").symlink_to("/proc/nobody/may/write")
+    code, _, err = ooder("scan", str(tmp_path))
+    assert code == 1 and "home.unwritable" in err
+    (home / ".doctor").mkdir()
+    code, out, _ = ooder("doctor")
+    assert code == 1 and "cannot be written" in out and "OODER_HOME=" in out

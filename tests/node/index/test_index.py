@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -330,6 +332,28 @@ def test_a_read_only_file_is_named(index: Index) -> None:
         fill(index, item("b"))
     assert caught.value.code == "index.read_only"
     assert ids(index) == ["a"]
+
+
+def test_where_nothing_can_be_written_what_is_known_can_be_read() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "index.db"
+        first = Index.open(path, lambda: NOW)
+        fill(first, *CATALOGUE)
+        first.close()
+        path.chmod(0o444)
+        Path(folder).chmod(0o555)
+        me = os.geteuid()
+        os.seteuid(me or 65534)  # root may write everywhere
+        try:
+            again = Index.open(path, lambda: NOW)
+            assert ids(again, "日报") == ["daily-report"]
+            with pytest.raises(StorageError) as caught:
+                fill(again, item("b"))
+            again.close()
+        finally:
+            os.seteuid(me)
+            Path(folder).chmod(0o700)
+        assert caught.value.code == "index.read_only"
 
 
 def test_a_long_question_is_refused(index: Index) -> None:
