@@ -44,8 +44,9 @@ lock:
 $(VENV)/.ready: requirements.txt requirements-dev.txt scripts/setup.sh
 	sh scripts/setup.sh $(VENV)
 
-# The LAN, side by side.
+# The LAN, beside serf, syncthing and avahi; as root, about six minutes.
 bench-lan: $(VENV)/.ready
+	@sh scripts/setup-lan-peers.sh bench
 	$(PY) -m bench.lan
 
 clean:

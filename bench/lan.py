@@ -20,6 +20,7 @@ from statistics import median, quantiles
 
 from bench import Row
 from bench.lan_node import provider
+from bench.lan_peers import beside
 from protocol.announce import compose
 from protocol.beacon import Beacon
 from protocol.identity import SigningKey
@@ -336,6 +337,7 @@ def run() -> list[Row]:
         with lab() as net:
             rows += flood(net, sources)
     rows += million()
+    rows = beside(rows)
     if neighbour_overflows() != overflows:
         rows.append(
             Row("INVALID: the machine's neighbour table overflowed", neighbour_overflows() - overflows, "times")

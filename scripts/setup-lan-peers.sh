@@ -7,7 +7,7 @@ set -u
 PATH="$PATH:/usr/sbin:/sbin"
 
 missing() {
-    for name in avahi-daemon avahi-browse avahi-publish dbus-daemon $peers; do
+    for name in avahi-daemon avahi-browse avahi-publish dbus-daemon dbus-send $peers; do
         command -v "$name" >/dev/null 2>&1 || echo "$name"
     done
 }
