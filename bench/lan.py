@@ -63,10 +63,11 @@ class Node:
         return peer is not None and peer.state is PeerState.FRESH
 
 
-async def until(done: Callable[[], bool], seconds: float = 30.0) -> float:
+async def until(done: Callable[[], bool], seconds: float = 30.0, every: float = 0.001) -> float:
+    """Seconds until `done()`, asked every so often; asking about many nodes takes the time that they need themselves."""
     start = time.perf_counter()
     while not done() and time.perf_counter() - start < seconds:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(every)
     return time.perf_counter() - start
 
 
@@ -103,11 +104,12 @@ async def newcomers(net: NetLab, count: int, rounds: int = 12) -> list[Row]:
     """A node starts beside `count` running ones: how long until each of them lists it."""
     took: list[float] = []
     async with office(net, count) as (nodes, group):
-        await until(lambda: all_know(nodes))
         net.host("late", "l")
+        await until(lambda: all_know(nodes))
+        await asyncio.sleep(2.0)  # they run; what happens while they start is `together`
         for number in range(rounds):
             late = Node(net, "late", 500 + number, group)
-            await until(lambda late=late: all(node.knows(late) for node in nodes), 5.0)
+            await until(lambda late=late: all(node.knows(late) for node in nodes), 5.0, 0.01)
             took += [node.seen.get(late.key, late.started + 5.0) - late.started for node in nodes]
             late.task.cancel()
             await until(lambda late=late: not any(node.knows(late) for node in nodes), 5.0)
@@ -121,7 +123,7 @@ async def newcomers(net: NetLab, count: int, rounds: int = 12) -> list[Row]:
 async def together(net: NetLab, count: int, loss: float) -> list[Row]:
     async with office(net, count, loss) as (nodes, _):
         start = nodes[0].started
-        await until(lambda: all_know(nodes))
+        await until(lambda: all_know(nodes), every=0.02)
         pairs = [node.seen.get(other.key, start + 30) - start for node in nodes for other in nodes if other is not node]
     _, most = spread(pairs)
     if loss:

@@ -98,6 +98,7 @@ class Beacon:
         self._watch_until = self._watched_until = self._deaf_until = float("-inf")
         self._last_announce = self._own_clone = float("-inf")
         self._closing = False
+        self._again: list[float] = []  # seconds between the question just asked and its repetitions
         for ip, port in remembered:
             self._schedule.add(now, Task(Job.REQUEST, ip, port))
         self._burst(now)
@@ -158,8 +159,8 @@ class Beacon:
 
     def ask(self, now: float) -> None:
         """Ask everybody, now and twice again: what was lost is asked for once more."""
-        for delay in (0.0, self._chance.uniform(0.25, 0.5), self._chance.uniform(0.75, 1.25)):
-            self._schedule.add(now + delay, Task(Job.REQUEST))
+        self._again = [self._chance.uniform(0.25, 0.5), self._chance.uniform(0.5, 0.75)]
+        self._schedule.sooner(Job.REQUEST, now)
         self._seeds.again(now)
 
     def ask_at(self, ip: str, now: float) -> None:
@@ -266,7 +267,8 @@ class Beacon:
             nonce = self._chance.randbytes(NONCE_BYTES)
             self._door.asked(nonce, now, task.ip)
             if not task.ip:
-                self._schedule.later(Job.REQUEST, now + self._config.request_interval * self._chance.uniform(0.9, 1.1))
+                rare = self._config.request_interval * self._chance.uniform(0.9, 1.1)
+                self._schedule.later(Job.REQUEST, now + (self._again.pop(0) if self._again else rare))
             return self._voice.request(moment, nonce, probe=task.probe, padded=not task.known)
         if task.kind is Job.ANSWER:
             return self._voice.answer(moment, task.nonce, task.room)

@@ -1,7 +1,7 @@
 """The door of the local network: which datagrams are heard at all, cheapest test first (LAN.md 5.3, SECURITY 6).
 
 size -> (an answer we await from that very address passes by the next two) -> bucket of the source address -> address known for forgeries (then only known keys pass) -> seen before -> decode ->
-bucket of the claimed key -> budget for signature checks -> signature -> binding of text and extension -> replay. Every refusal has a reason and is counted, nothing is ever raised. A
+bucket of the claimed key -> binding of text and extension -> replay -> budget for signature checks -> signature -> place in time. Every refusal has a reason and is counted, nothing is ever raised. A
 datagram that is not signed passes without a key: a hint, no more.
 
 Replay: within one life of a peer (`instance`) the sequence number must grow. A new life is believed when it was issued after
@@ -149,18 +149,23 @@ class Admission:
         if not heard.record:
             return Admitted(heard)
         self._remember(mark)
-        claimed = self._seal.claimed_key(heard.record)
-        if not claimed:
+        claim = self._seal.claim(heard.record)
+        if claim is None:
             return Refused(Refusal.BAD_EXTENSION)
-        if not self._keys.take(claimed, now) and not awaited:
+        key, payload = claim
+        if not self._keys.take(key, now) and not awaited:
             return Refused(Refusal.KEY_RATE)
-        known = awaited or self._known(claimed, ip)
+        known = awaited or self._known(key, ip)
         if not known and not self._forgers.has(ip, now):
             return Refused(Refusal.FORGER)
+        extension = decode_extension(payload)
+        wrong = self._misfit(heard, key, extension)
+        if extension is None or wrong is not None:
+            return Refused(wrong or Refusal.BAD_EXTENSION)
         budget = self._reserved if known else self._budget
         if not budget.take(now):
             return Refused(Refusal.VERIFY_BUDGET)
-        return self._verify(heard, ip, now, wall)
+        return self._verify(heard, key, extension, ip, now, wall)
 
     def _is_awaited(self, data: bytes, ip: str) -> bool:
         """Whether it holds the nonce of a question we sent to that address alone, for the first time: nobody who only uses the
@@ -171,38 +176,40 @@ class Admission:
             nonces.remove(found)
         return found is not None
 
-    def _verify(self, heard: Heard, ip: str, now: float, wall: int) -> Admitted | Refused:
-        opened = self._seal.open(heard.record)
-        if opened is None:
+    def _misfit(self, heard: Heard, key: str, extension: Extension | None) -> Refusal | None:
+        """What makes it worthless whether or not its signature holds."""
+        if extension is None:
+            return Refusal.BAD_EXTENSION
+        if extension.agent_id != self._seal.agent_id(key):
+            return Refusal.NOT_ITS_ID
+        if extension.text != heard.text:
+            return Refusal.NOT_ITS_TEXT
+        floor = self._floors.get(key)
+        old = floor is not None and floor.instance == extension.instance and extension.seq <= floor.seq
+        return Refusal.REPLAY if old else None
+
+    def _verify(
+        self, heard: Heard, key: str, extension: Extension, ip: str, now: float, wall: int
+    ) -> Admitted | Refused:
+        if not self._seal.holds(heard.record):
             self._forgers.take(ip, now)
             return Refused(Refusal.BAD_SIGNATURE)
-        key, payload = opened
-        extension = decode_extension(payload)
-        if extension is None:
-            return Refused(Refusal.BAD_EXTENSION)
-        if extension.agent_id != self._seal.agent_id(key):
-            return Refused(Refusal.NOT_ITS_ID)
-        if extension.text != heard.text:
-            return Refused(Refusal.NOT_ITS_TEXT)
         echoed = self._nonces.get(extension.nonce, 0.0) > now if extension.nonce else False
-        reason = self._replayed(key, extension, echoed, wall)
-        if reason is not None:
-            return Refused(reason, heard if reason is Refusal.UNPROVEN else None)
+        if not echoed and not self._is_placed(key, extension, wall):
+            return Refused(Refusal.UNPROVEN, heard)
         self._floors[key] = Floor(extension.instance, extension.seq, extension.issued)
         self._floors.move_to_end(key)
         if len(self._floors) > limits.FLOORS:
             self._floors.popitem(last=False)
         return Admitted(heard, key, extension, echoed)
 
-    def _replayed(self, key: str, extension: Extension, echoed: bool, wall: int) -> Refusal | None:
+    def _is_placed(self, key: str, extension: Extension, wall: int) -> bool:
+        """Whether it belongs to the life we know, or to a later one that fits our clock."""
         floor = self._floors.get(key)
         if floor is not None and floor.instance == extension.instance:
-            return None if extension.seq > floor.seq else Refusal.REPLAY
-        if echoed:
-            return None
-        if floor is not None and extension.issued <= floor.issued:
-            return Refusal.UNPROVEN
-        return None if abs(wall - extension.issued) <= CLOCK_WINDOW else Refusal.UNPROVEN
+            return True
+        later = floor is None or extension.issued > floor.issued
+        return later and abs(wall - extension.issued) <= CLOCK_WINDOW
 
     def _remember(self, mark: bytes) -> None:
         self._seen[mark] = None

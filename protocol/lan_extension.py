@@ -6,7 +6,7 @@ genuine is asked through `Seal`, so that this floor needs no key and tests need 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntFlag
 from typing import Protocol
 
@@ -39,11 +39,11 @@ class Seal(Protocol):
     def sign(self, payload: bytes) -> bytes:
         """A record that holds exactly `payload`."""
 
-    def claimed_key(self, record: bytes) -> str:
-        """The key the record says it is from, unchecked; "" when it cannot be read."""
+    def claim(self, record: bytes) -> tuple[str, bytes] | None:
+        """(key fingerprint, payload) as the record claims, unchecked; None when it cannot be read."""
 
-    def open(self, record: bytes) -> tuple[str, bytes] | None:
-        """(key fingerprint, payload) when the signature holds over the exact bytes, else None. Never raises."""
+    def holds(self, record: bytes) -> bool:
+        """Whether the signature is of that key over exactly these bytes. Never raises."""
 
     def agent_id(self, key: str) -> str:
         """The only agent id that key may speak as."""
@@ -92,6 +92,7 @@ _SHAPE: tuple[tuple[type, int], ...] = (
     (int, 1 << 31),
     (bytes, 16),
 )
+_WORDS = tuple(place for place, (kind, _) in enumerate(_SHAPE) if kind is str)
 
 
 def decode_extension(payload: bytes) -> Extension | None:
@@ -108,7 +109,7 @@ def decode_extension(payload: bytes) -> Extension | None:
     for value, (kind, bound) in zip(shaped, _SHAPE, strict=True):
         if type(value) is not kind or not 0 <= (value if isinstance(value, int) else len(value)) <= bound:
             return None
+    for place in _WORDS:
+        shaped[place] = decode_field(str(shaped[place]))
     extension = Extension(*shaped)  # type: ignore[arg-type]
-    if not extension.agent_id or len(extension.instance) != INSTANCE_BYTES:
-        return None
-    return replace(extension, name=decode_field(extension.name), agent_id=decode_field(extension.agent_id))
+    return extension if extension.agent_id and len(extension.instance) == INSTANCE_BYTES else None

@@ -33,16 +33,15 @@ class KeySeal:
         raw = self._key.public.raw
         return raw + self._key.sign(pae(RECORD_TYPE, raw + payload)) + payload
 
-    def claimed_key(self, record: bytes) -> str:
+    def claim(self, record: bytes) -> tuple[str, bytes] | None:
         key = _public(record[:KEY_BYTES]) if len(record) > _HEAD else None
-        return key.fingerprint if key else ""
+        return (key.fingerprint, record[_HEAD:]) if key else None
 
-    def open(self, record: bytes) -> tuple[str, bytes] | None:
+    def holds(self, record: bytes) -> bool:
         key = _public(record[:KEY_BYTES]) if len(record) > _HEAD else None
-        signature, payload = record[KEY_BYTES:_HEAD], record[_HEAD:]
-        if key is None or not key.verify(signature, pae(RECORD_TYPE, key.raw + payload)):
-            return None
-        return key.fingerprint, payload
+        return key is not None and key.verify(
+            record[KEY_BYTES:_HEAD], pae(RECORD_TYPE, record[:KEY_BYTES] + record[_HEAD:])
+        )
 
     def agent_id(self, key: str) -> str:
         """The id of the node's own agent, as `PublicKey.agent_id` makes it."""

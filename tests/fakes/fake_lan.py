@@ -42,14 +42,12 @@ class FakeSeal:
     def sign(self, payload: bytes) -> bytes:
         return self.public + hashlib.blake2b(payload, digest_size=8, key=self._secret).digest() + payload
 
-    def claimed_key(self, record: bytes) -> str:
-        return record[:8].hex() if len(record) > 16 else ""
+    def claim(self, record: bytes) -> tuple[str, bytes] | None:
+        return (record[:8].hex(), record[16:]) if len(record) > 16 else None
 
-    def open(self, record: bytes) -> tuple[str, bytes] | None:
+    def holds(self, record: bytes) -> bool:
         secret = _SECRETS.get(record[:8])
-        if secret is None or record[8:16] != hashlib.blake2b(record[16:], digest_size=8, key=secret).digest():
-            return None
-        return record[:8].hex(), record[16:]
+        return bool(secret) and record[8:16] == hashlib.blake2b(record[16:], digest_size=8, key=secret or b"").digest()
 
     def agent_id(self, key: str) -> str:
         return f"node-{key}"

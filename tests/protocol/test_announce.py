@@ -66,8 +66,8 @@ def test_golden_signed_datagrams(vector: dict[str, str]) -> None:
     assert data is not None and data.hex() == vector["hex"]
     heard = decode(data)
     assert isinstance(heard, Heard)
-    opened = SEAL.open(heard.record)
-    assert opened is not None and opened[0] == SEAL.key
+    opened = SEAL.claim(heard.record)
+    assert opened is not None and opened[0] == SEAL.key and SEAL.holds(heard.record)
     extension = decode_extension(opened[1])
     assert extension is not None and extension.text == heard.text and extension.name == "书房"
 
@@ -132,7 +132,7 @@ def test_long_lists_are_shortened_before_the_signature_and_no_character_is_cut()
     assert data is not None and len(data) <= limits.DATAGRAM_SENT
     heard = decode(data)
     assert isinstance(heard, Heard) and isinstance(heard.message, AgentAnnounce) and "\ufffd" not in str(heard.message)
-    opened = SEAL.open(heard.record)
+    opened = SEAL.claim(heard.record)
     extension = decode_extension(opened[1]) if opened else None
     assert extension is not None and extension.flags & Flag.LISTS_CUT and extension.text == heard.text
 
@@ -150,7 +150,7 @@ def test_a_changed_byte_breaks_the_signature_or_the_binding() -> None:
         changed[at] ^= 1
         heard = decode(bytes(changed))
         if isinstance(heard, Heard) and heard.record:
-            opened = SEAL.open(heard.record)
+            opened = SEAL.claim(heard.record) if SEAL.holds(heard.record) else None
             extension = decode_extension(opened[1]) if opened else None
             assert extension is None or extension.text != heard.text, at
 
@@ -234,8 +234,8 @@ def read_everything(count: int) -> None:
     for data in junk(Random(1), count):
         heard = decode(data)
         if isinstance(heard, Heard) and heard.record:
-            SEAL.claimed_key(heard.record)
-            opened = SEAL.open(heard.record)
+            opened = SEAL.claim(heard.record)
+            SEAL.holds(heard.record)
             decode_extension(opened[1] if opened else heard.record[96:])
 
 

@@ -20,7 +20,7 @@ from protocol.lan_events import (
     PeerSuspected,
     Woke,
 )
-from protocol.lan_text import AgentAnnounce, CapShare, DiscoveryResponse
+from protocol.lan_text import AgentAnnounce, CapShare, DiscoveryRequest, DiscoveryResponse
 from protocol.lan_voice import Moment
 from protocol.peers import PeerState
 from tests.fakes.fake_lan import FakeLan
@@ -46,6 +46,25 @@ def test_twenty_five_started_together_all_see_all_within_a_second() -> None:
     for _ in range(25):
         lan.add()
     assert lan.run_until(lan.everybody_knows_everybody) <= 1.0
+
+
+def test_everything_that_makes_a_node_ask_at_its_start_asks_three_times_together() -> None:
+    lan = FakeLan()
+    node = lan.add()
+    node.beacon.speak_up(lan.now)
+    node.beacon.watch(5.0, lan.now)
+    lan.run(4.0)
+    asked = [heard.message for *_, data in lan.recorded if isinstance(heard := decode(data), Heard)]
+    assert len([each for each in asked if isinstance(each, DiscoveryRequest)]) == 3
+
+
+def test_what_is_refused_anyway_costs_no_signature_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    lan = settled(2)
+    node, other = lan.nodes
+    old = next(data for _, ip, data in lan.recorded if ip == other.ip)
+    monkeypatch.setattr(type(node.seal), "holds", lambda self, record: pytest.fail("a signature was checked"))
+    node.beacon.receive(old + bytes(1), other.ip, 5, "eth0", lan.now)
+    assert node.beacon.counters[Refusal.REPLAY] == 1
 
 
 def test_a_crash_is_not_fresh_after_eight_seconds_and_says_why() -> None:
