@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from protocol import limits
 from protocol.errors import DataError, IntegrityError, NotFoundError, OoderError
@@ -35,12 +35,23 @@ _BELOW = " below"
 """Marks what was told as the word of a registry that another one goes before."""
 _PAUSES = (0.0, 0.1, 0.5, 2.0)
 """Seconds between looks whether the index has taken in what was told."""
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 _TRIES = 5  # a busy registry may move on while it is read
 
 
 Row = Sequence[Any]
 """What is kept of a change: place, publisher, sequence and digest of the record, tree and package digest, size and files of the tree,
 status, downloads, text of the item."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Changes as they came, the number of the last one, and whether there are `more`."""
+
+    rows: Sequence[object]
+    last: int
+    more: bool
 
 
 @dataclass(slots=True)
@@ -165,22 +176,33 @@ class ProvenLook:
         raise IntegrityError("registry.incomplete")
 
     async def _pull(self, base: str, since: int, ledger: Ledger, held: Held) -> int:
-        """Check changes and hold them; the number of the last one."""
-        while True:
-            path = f"{places.CHANGES}?since={since}&limit={limits.REGISTRY_PAGE}"
-            body = await self._json(self._registry.url(path, base))
-            rows = body.get("changes") if isinstance(body, dict) else None
-            if not isinstance(rows, list) or len(rows) > limits.REGISTRY_PAGE:
-                raise DataError("center.bad_change", reason="no list of changes")
-            checked = await asyncio.to_thread(_checked, rows, since, self._context.clock.wall())
+        """Check changes and hold them, each page while the next one comes; the number of the last one."""
+        page: _Page | None = await self._page(base, since)
+        while page is not None:
+            checking = asyncio.to_thread(_checked, page.rows, since, self._context.clock.wall())
+            since = page.last or since
+            if page.more:
+                checked, page = await _both(checking, self._page(base, since))
+            else:
+                checked, page = await checking, None
             for one in checked:
                 ledger.put(parse_ref(one[0]), one[3], one[2])
-            since = rows[-1]["n"] if rows else since
             held.add(checked)
             if held.count > limits.REGISTRY_CHANGES:
                 raise DataError("center.bad_change", reason=f"more than {limits.REGISTRY_CHANGES}")
-            if len(rows) < limits.REGISTRY_PAGE and not (isinstance(body, dict) and body.get("more") is True and rows):
-                return since
+        return since
+
+    async def _page(self, base: str, since: int) -> _Page:
+        """The next changes, not yet checked."""
+        path = f"{places.CHANGES}?since={since}&limit={limits.REGISTRY_PAGE}"
+        body = await self._json(self._registry.url(path, base))
+        rows = body.get("changes") if isinstance(body, dict) else None
+        if not isinstance(body, dict) or not isinstance(rows, list) or len(rows) > limits.REGISTRY_PAGE:
+            raise DataError("center.bad_change", reason="no list of changes")
+        last = rows[-1].get("n") if rows and isinstance(rows[-1], dict) else 0
+        if type(last) is not int or last <= since:
+            return _Page(rows, 0, more=False)
+        return _Page(rows, last, more=len(rows) == limits.REGISTRY_PAGE or body.get("more") is True)
 
     # --- Reports ----------------------------------------------------------------------------------------------------
     async def _tell(self, held: Held, shadowed: frozenset[str], emit: Emit) -> None:
@@ -258,6 +280,16 @@ class ProvenLook:
         return any(
             mark.endswith(_BELOW) != (place.partition("@")[0] in shadowed) for place, mark in known if place != ROOT
         )
+
+
+async def _both(first: Coroutine[Any, Any, _A], second: Coroutine[Any, Any, _B]) -> tuple[_A, _B]:
+    """Both at once. Raises the first failure."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            one, two = group.create_task(first), group.create_task(second)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return one.result(), two.result()
 
 
 def _checked(rows: Sequence[object], since: int, now: float) -> list[Row]:

@@ -60,7 +60,9 @@ class Registry:
 
     def url(self, path: str, base: str = "") -> str:
         """The address of a path, relative or absolute as rows have it."""
-        return urljoin((base or self.base) + "/", path.lstrip("/") if "://" not in path else path)
+        if "://" in path or "/." in path:
+            return urljoin((base or self.base) + "/", path if "://" in path else path.lstrip("/"))
+        return f"{base or self.base}/{path.lstrip('/')}"
 
     def copies(self, url: str) -> tuple[str, ...]:
         """The same file at the mirrors."""

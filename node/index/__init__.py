@@ -8,7 +8,7 @@ It guarantees: a batch of reports is taken in whole or not at all; entries are a
 give; several threads and processes may use the file at once; a damaged file costs a rescan and nothing else. It leaves to
 others: judging (protocol.trust), merging (protocol.merge), when to look (supervisor), and everything a person decided.
 
-schema: tables, migrations · claims: sightings as rows · writing: reports in · entries: rows that are shown · searching · reading.
+schema: tables, migrations · claims: sightings as rows · said: what reports change · writing: reports in · entries: rows that are shown · searching · reading.
 """
 
 from node.index.database import Index

@@ -7,23 +7,20 @@ stands), so any cutting of a stream into batches ends in the same tables.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from node.events import Change
 from node.index import claims
 from node.index.declared import derive
 from node.index.entries import FACETS_OF_ROW, Shown, provided_by, show, stored_rows, touch, write_shown
+from node.index.said import Batch, Name
 from protocol import limits
-from protocol.freshness import FRESH_FOR, FRESH_FOR_OTHERS
 from protocol.item_json import write_json
 from protocol.items import Confirmation, Item, Progress, Reading, Report, Sighting, Survey
 from protocol.merge import merge
 from protocol.refs import Kind
 from protocol.trust import NO_FLOORS, Floors, TrustPolicy, admit
-
-Name = tuple[str, str]
-"""(kind, id)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +33,7 @@ class Rules:
 
 def apply(db: sqlite3.Connection, reports: Sequence[Report], rules: Rules, now: float) -> list[Change]:
     """Take in the reports in order and return what changed in what is shown."""
-    batch = _Batch(db)
+    batch = Batch(db)
     for report in reports:
         if isinstance(report, Reading):
             batch.read(report)
@@ -46,149 +43,9 @@ def apply(db: sqlite3.Connection, reports: Sequence[Report], rules: Rules, now: 
             batch.confirm(report)
         else:
             assert isinstance(report, Progress)
+    batch.flush()
     _bound_problems(db, batch.troubled)
     return remerge(db, batch.touched, rules, now, batch.made)
-
-
-class _Batch:
-    """What one run of reports did to the tables of what was said."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-        self._origins: dict[tuple[str, str], int] = {}
-        self._surveyed: dict[int, float] = {}
-        self.touched: set[Name] = set()
-        self.made: dict[int, Sighting] = {}
-        self.troubled: set[str] = set()
-
-    def read(self, reading: Reading) -> None:
-        """Replace what the place said before."""
-        origin_n, place = self._origin(reading.source, reading.origin), claims.storable(reading.place)
-        query = "SELECT place_n FROM places WHERE origin_n = ? AND place = ?"
-        row = self._db.execute(query, (origin_n, place)).fetchone()
-        if row:
-            self._forget(row)
-        if not (reading.sightings or reading.problems or reading.signature):
-            if row:
-                self._db.execute("DELETE FROM places WHERE place_n = ?", row)
-            return
-        place_n = row[0] if row else None
-        values = (place_n, origin_n, place, claims.storable(reading.signature), reading.at)
-        place_n = self._db.execute("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?, ?)", values).lastrowid
-        assert place_n is not None
-        for sighting in reading.sightings:
-            encoded = claims.encode_row(place_n, sighting)
-            number = self._db.execute("INSERT INTO sightings VALUES (NULL, ?, ?, ?, ?, ?, ?)", encoded).lastrowid
-            assert number is not None
-            self._db.execute(
-                "INSERT INTO documents VALUES (?, ?, ?)", claims.encode_document(number, sighting, reading)
-            )
-            if claims.is_timed(sighting) or sighting.seen_at >= self._surveyed[origin_n]:
-                self.made[number] = sighting
-            self.touched.add((sighting.item.kind.value, sighting.item.id))
-        if reading.problems:
-            self.troubled.add(reading.source)
-        self._db.executemany(
-            "INSERT INTO problems VALUES (NULL, ?, ?, ?, ?, ?)",
-            [(place_n, one.code, one.line, one.fatal, _params(one.params, one.place)) for one in reading.problems],
-        )
-
-    def survey(self, survey: Survey) -> None:
-        """Confirm the places that stand, forget the others."""
-        origin_n = self._origin(survey.source, survey.origin)
-        rows = self._db.execute("SELECT place_n, place FROM places WHERE origin_n = ?", (origin_n,)).fetchall()
-        standing = {claims.storable(place) for place in survey.places}
-        hidden = []
-        for place_n, place in rows:
-            if place in standing:
-                continue
-            if survey.unseen and survey.hides(place):
-                hidden.append((place_n,))
-                continue
-            self._forget((place_n,))
-            self._db.execute("DELETE FROM places WHERE place_n = ?", (place_n,))
-        if survey.unseen:
-            self._renew(origin_n, survey, hidden)
-        else:
-            self._renew_all(origin_n, survey.at)
-
-    def confirm(self, report: Confirmation) -> None:
-        """Everything that was said there stands."""
-        self._renew_all(self._origin(report.source, report.origin), report.at)
-
-    def _renew_all(self, origin_n: int, at: float) -> None:
-        """Make everything of an origin fresh, by its one row: what is read of its places is as young as `surveyed_at`.
-
-        Only names that are not its own alone are merged again.
-        """
-        if at <= self._surveyed[origin_n]:
-            return
-        self._db.execute("UPDATE origins SET surveyed_at = ? WHERE origin_n = ?", (at, origin_n))
-        self._surveyed[origin_n] = at
-        self._touch(
-            "SELECT DISTINCT e.kind, e.id FROM entries e CROSS JOIN sightings s USING (kind, id) CROSS JOIN places p USING (place_n)"
-            " WHERE e.home = 0 AND p.origin_n = ? AND NOT s.timed AND s.seen_at < ?",
-            (origin_n, at),
-        )
-        self._read_again(at)
-
-    def _renew(self, origin_n: int, survey: Survey, hidden: Sequence[tuple[int]]) -> None:
-        """Make what stands fresh, without the places `hidden`, of which nothing new is known: row by row."""
-        at = max(survey.at, self._surveyed[origin_n])
-        self._db.execute("CREATE TEMP TABLE IF NOT EXISTS hidden(place_n INTEGER PRIMARY KEY)")
-        self._db.execute("DELETE FROM hidden")
-        self._db.executemany("INSERT INTO hidden VALUES (?)", hidden)
-        if hidden:  # a name seen there and elsewhere is as fresh as its freshest place: merging says so
-            self._touch("SELECT kind, id FROM sightings WHERE place_n IN (SELECT place_n FROM hidden)", ())
-        ours = {"at": at, "origin": origin_n}
-        self._touch(
-            "SELECT DISTINCT s.kind, s.id FROM places p JOIN sightings s USING (place_n) JOIN entries e USING (kind, id)"
-            " WHERE p.origin_n = :origin AND e.home != :origin AND NOT s.timed AND s.seen_at < :at",
-            ours,
-        )
-        self._db.execute(
-            "UPDATE sightings SET expires_at = CASE WHEN expires_at > 0 THEN expires_at + :at - seen_at ELSE 0 END,"
-            " seen_at = :at WHERE NOT timed AND seen_at < :at"
-            " AND place_n IN (SELECT place_n FROM places WHERE origin_n = :origin)"
-            " AND place_n NOT IN (SELECT place_n FROM hidden)",
-            ours,
-        )
-        but = "SELECT e.n FROM hidden JOIN sightings USING (place_n) JOIN entries e USING (kind, id)"
-        self._db.execute(
-            "UPDATE entries SET seen_at = :at, expires_at = :end WHERE home = :origin AND seen_at < :at"
-            f" AND n NOT IN ({but})",
-            ours | {"end": at + FRESH_FOR.get(survey.source, FRESH_FOR_OTHERS)},
-        )
-        self._read_again(at)
-
-    def _read_again(self, at: float) -> None:
-        """What this batch made and has just renewed must be read again from the table."""
-        self.made = {n: one for n, one in self.made.items() if one.seen_at >= at or claims.is_timed(one)}
-
-    def _origin(self, source: str, origin: str) -> int:
-        known = self._origins.get((source, origin))
-        if known is None:
-            key = (source, claims.storable(origin))
-            self._db.execute("INSERT OR IGNORE INTO origins(source, origin) VALUES (?, ?)", key)
-            query = "SELECT origin_n, surveyed_at FROM origins WHERE source = ? AND origin = ?"
-            row = self._db.execute(query, key).fetchone()
-            known = self._origins[source, origin] = int(row[0])
-            self._surveyed[known] = float(row[1])
-        return known
-
-    def _forget(self, place: Sequence[object]) -> None:
-        self._touch("SELECT kind, id FROM sightings WHERE place_n = ?", place)
-        ours = "SELECT sighting_n FROM sightings WHERE place_n = ?"
-        self._db.execute(f"DELETE FROM documents WHERE sighting_n IN ({ours})", place)
-        self._db.execute("DELETE FROM sightings WHERE place_n = ?", place)
-        self._db.execute("DELETE FROM problems WHERE place_n = ?", place)
-
-    def _touch(self, query: str, values: Sequence[object] | Mapping[str, object]) -> None:
-        self.touched.update(self._db.execute(query, values))
-
-
-def _params(params: object, place: str) -> str:
-    return write_json({"params": params, "place": place})
 
 
 def remerge(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import urlsplit, urlunsplit
 
@@ -122,6 +123,7 @@ class Target:
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
+@lru_cache(maxsize=256)
 def read_target(url: str) -> Target:
     """Read a URL. Raises DataError `http.bad_url`: no http(s), a user or password in it, control or non-ASCII characters, too long."""
     try:

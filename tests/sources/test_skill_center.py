@@ -119,6 +119,22 @@ async def test_only_changes_are_asked_for_and_an_unchanged_registry_costs_one_re
     assert len(node.heard.surveys[-1].places) == 8
 
 
+async def test_pages_come_while_others_are_checked_and_a_bad_one_ends_the_look(
+    node: Node, registry: SignedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocol.limits.REGISTRY_PAGE", 3)
+    for at in range(7):
+        registry.publish(f"s{at}")
+    assert await node.look(registry.config()) == ""
+    asked = [path for path in registry.web.asked if "changes" in path]
+    assert asked == [f"/api/v1/changes?since={since}&limit=3" for since in (0, 3, 6)]
+    assert len(node.refs()) == 7
+    node.heard.readings.clear()
+    registry.lies["/api/v1/changes"] = lambda _: {"changes": [{"n": n} for n in (1, 2, 3)], "last": 3, "more": True}
+    assert await node.look(registry.config()) == "center.bad_change"
+    assert not node.refs()
+
+
 async def test_a_cleared_index_is_filled_again(node: Node, registry: SignedRegistry) -> None:
     registry.publish("a")
     assert await node.look(registry.config()) == ""
