@@ -146,6 +146,17 @@ class SourceSwitch(Section):
     enabled: bool = True
 
 
+_WANTED = {
+    "tuple_type": "a list is expected, like [one, two]",
+    "dict_type": "keys with values are expected",
+    "model_type": "keys with values are expected",
+    "bool_parsing": "true or false is expected",
+    "int_parsing": "a whole number is expected",
+    "float_parsing": "a number is expected",
+}
+"""Types of wrong values in words that need no knowledge of this program."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
     """One thing wrong with the settings; `origin` is `file:line`, a variable or a flag."""
@@ -252,12 +263,12 @@ def _layers(
     paths: Paths, flags: Mapping[Keys, Any], environ: Mapping[str, str], own: Mapping[str, Any] | None
 ) -> Iterator[ConfigFile]:
     files = [paths.config]
-    drop_ins = set(paths.config_dir.glob("*.yaml")) if paths.config_dir.is_dir() else set()
+    drop_ins = set(paths.config_dir.glob("*.yaml")) if os.path.lexists(paths.config_dir) else set()
     files += sorted(drop_ins | ({paths.own_config} if own is not None else set()))
     for path in files:
         if own is not None and path == paths.own_config:
             yield ConfigFile(str(path), own)
-        elif path.exists():
+        elif os.path.lexists(path):
             yield read_config_file(path)
     for name, text in sorted(environ.items()):
         if name.startswith(ENV_PREFIX) and name not in ENV_ELSEWHERE:
@@ -323,7 +334,7 @@ def _explain(
         keys = (*at, *(str(part) for part in wrong["loc"]))
         known = next((origins[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in origins), "default")
         near: tuple[str, ...] = ()
-        reason = wrong["msg"].removeprefix("Value error, ")
+        reason = _WANTED.get(wrong["type"], wrong["msg"].removeprefix("Value error, "))
         if wrong["type"] == "extra_forbidden":
             reason = "no such setting"
             near = _near(keys[-1], _field_names(model, keys[len(at) : -1]))

@@ -57,7 +57,7 @@ def filter_options(command: Any) -> Any:
             help="What comes first.",
         ),
         click.option("-n", "--limit", type=click.IntRange(1, 1000), default=50, show_default=True),
-        click.option("--offset", type=click.IntRange(0), default=0),
+        click.option("--offset", type=click.IntRange(0, 1_000_000), default=0),
     )
     for option in reversed(options):
         command = option(command)

@@ -37,5 +37,7 @@ def read_usage_error(error: click.UsageError) -> UsageError:
     if error.message.startswith("Got unexpected extra argument"):
         extra = error.message.partition("(")[2].rstrip(")")
         return UsageError("usage.too_many", extra=extra, command=command)
+    if isinstance(error, click.BadParameter) and error.param:
+        return UsageError("usage.bad_value", name=error.param.opts[-1], reason=f"{error.message} ({command} --help)")
     name = getattr(error, "param_hint", None) or "ooder"
     return UsageError("usage.bad_value", name=name, reason=f"{error.format_message()} ({command} --help)")

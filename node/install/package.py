@@ -73,10 +73,14 @@ def open_package(target: str, base: Path, service: Service) -> PackagePlan | Non
     text = file_path(target)
     path = (base / Path(text).expanduser()).absolute()
     named = is_package_name(text.rpartition("/")[2])
-    if not (path.is_dir() or named or os.sep in text):
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except OSError:  # too long a name, a folder that is not for us
+        there = folder = False
+    if not (folder or named or os.sep in text):
         return None
-    if not path.exists():
-        raise NotFoundError("install.no_package", path=str(path))
+    if not there:
+        raise NotFoundError("install.no_package", path=str(path)[:200])
     location = Location("local_fs", path.as_uri(), f"local:{os.getuid()}")
     evidence = Evidence(Channel.OWN_FILES if path.stat().st_uid in (os.getuid(), 0) else Channel.FOREIGN_FILES)
     return asyncio.run(_open(location, DiskDeliverer(), evidence, path.name if path.is_dir() else "", service))

@@ -59,8 +59,12 @@ def prepared(source: Path, ref: Ref | None = None) -> Iterator[Prepared]:
     """Stage, read, check and pack what is at `source`; `ref` chooses among several items of one folder. Blocking. Raises
     NotFoundError `install.no_package`, DataError `install.no_manifest`, `center.no_version`, `center.version_is_number`,
     `center.repaired`, `contract.*`, `unpack.*`."""
-    if not source.exists():
-        raise NotFoundError("install.no_package", path=str(source))
+    try:
+        there = source.exists()
+    except OSError:
+        there = False
+    if not there:
+        raise NotFoundError("install.no_package", path=str(source)[:200])
     with tempfile.TemporaryDirectory(prefix="ooder-") as scratch, Staging(Path(scratch)).stage() as stage:
         if source.is_dir():
             done = stage.folder(source, skip=SKIPPED_FOLDERS | SKIPPED_FILES)

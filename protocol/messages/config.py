@@ -17,7 +17,12 @@ MESSAGES: dict[str, Message] = {
         "Free the disk, or let the answer go elsewhere.",
         "请释放磁盘空间，或把输出写到别处。",
     ),
-    "config.unreadable": Message("cannot read {path}: {reason}", "无法读取 {path}：{reason}"),
+    "config.unreadable": Message(
+        "cannot read {path}: {reason}",
+        "无法读取 {path}：{reason}",
+        "Mend the file, or choose another home: OODER_HOME=/some/folder",
+        "请修复该文件，或换一个目录：OODER_HOME=/some/folder",
+    ),
     "config.syntax": Message(
         "{path}, line {line}: {reason}",
         "{path} 第 {line} 行：{reason}",

@@ -66,7 +66,10 @@ _PIPELINE = {
         "锁文件可能被改动，或安装包已变化：请重新扫描并规划：ooder scan && ooder install {ref} --plan",
     ),
     "install.no_manifest": Message(
-        "the package of {ref} holds no manifest that can be read", "{ref} 的安装包中没有可读的清单"
+        "the package of {ref} holds no manifest of a scene or skill that can be read",
+        "{ref} 的安装包中没有可读的场景或技能清单",
+        "If it is a collection, name the folder of one item in it, or let all be found: ooder scan FOLDER_OR_URL",
+        "若它是一个集合，请指定其中一个条目的文件夹，或扫描全部：ooder scan 文件夹或URL",
     ),
     "replace.failed": Message(
         "{skill} did not take over in {scene}, so the old skill stays: {reason}",
@@ -98,7 +101,12 @@ _PIPELINE = {
         "Name one: ooder install {url}//FOLDER, or look at them all: ooder scan {url}",
         "请指明其一：ooder install {url}//文件夹，或全部查看：ooder scan {url}",
     ),
-    "install.no_package": Message("there is nothing at {path}", "{path} 不存在"),
+    "install.no_package": Message(
+        "there is nothing at {path} that can be read",
+        "{path} 不存在或无法读取",
+        "Check the path and its permissions, or look for a name: ooder search WORDS",
+        "请检查路径及其权限，或按名字查找：ooder search 词",
+    ),
 }
 
 _UNPACK = {

@@ -197,3 +197,28 @@ def test_a_home_that_cannot_be_written_is_named_not_a_defect(ooder: Ooder, tmp_p
     (home / ".doctor").mkdir()
     code, out, _ = ooder("doctor")
     assert code == 1 and "cannot be written" in out and "OODER_HOME=" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("install", "a" * 5_000), 2, "ref.malformed"),
+        (("install", "./" + "a" * 5_000), 3, "install.no_package"),
+        (("publish", "a" * 5_000, "--to", "http://127.0.0.1:9"), 3, "install.no_package"),
+        (("list", "--offset", "9" * 20), 2, "--offset"),
+        (("--home", "a" * 5_000, "list"), 1, "home.unwritable"),
+    ],
+)
+def test_what_is_too_long_or_too_large_is_no_defect(
+    ooder: Ooder, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    got, _, err = ooder(*arguments)
+    assert (got, "node.defect" in err) == (code, False) and said in err, err
+
+
+def test_the_words_of_a_wrong_setting_need_no_python(ooder: Ooder, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "config.yaml").write_text("trust: {official: 5}\nscan: {every: often}\nscopes: 3\n")
+    out = ooder("config", "check")[1]
+    assert "a list is expected" in out and "a number is expected" in out and "keys with values" in out
+    assert "tuple" not in out and "dictionary" not in out
