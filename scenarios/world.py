@@ -21,6 +21,7 @@ from scenarios.topology import Topology
 
 POLL = 0.02
 START_SECONDS = 60.0
+START_SECONDS_EACH = 2.0
 
 
 class Failed(Exception):
@@ -107,7 +108,9 @@ class World(ABC):
         self.launch(names)
         nodes = [name for name in names if not self.topology.nodes[name].program]
         if nodes:
-            self.until(f"{', '.join(nodes)} started", lambda: all(map(self.answers, nodes)), START_SECONDS)
+            who = ", ".join(nodes) if len(nodes) <= 5 else f"{len(nodes)} nodes"
+            most = START_SECONDS + START_SECONDS_EACH * len(nodes)
+            self.until(f"{who} started", lambda: all(map(self.answers, nodes)), most)
 
     def signal(self, name: str, number: Signals) -> None:
         """Send a signal to the program of a machine."""
