@@ -34,7 +34,7 @@ def parts_of(paths: Paths) -> list[dict[str, Json]]:
 def remove_parts(paths: Paths) -> Cleared:
     """Remove the cache tree, the mirrors and the index. Raises StorageError."""
     files, size = _totals(paths)
-    remove_cache(paths.cache, (paths.mirrors.name, paths.http_cache.name))
+    remove_cache(paths.cache, (paths.mirrors.name, paths.http_cache.name, paths.partial.name))
     for ending in ("", "-wal", "-shm"):
         Path(f"{paths.index}{ending}").unlink(missing_ok=True)
     kept, left = _totals(paths)

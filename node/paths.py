@@ -84,6 +84,11 @@ class Paths:
         return self.cache / "http"
 
     @property
+    def partial(self) -> Path:
+        """Downloads that broke off (see `node.io.partials`)."""
+        return self.cache / "partial"
+
+    @property
     def revocations(self) -> Path:
         """What registries say must not run any more (see `node.revocation_lists`)."""
         return self.home / "revocation-lists.json"

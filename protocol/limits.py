@@ -44,6 +44,10 @@ ITEM_FILE_BYTES: Final = 16 * MIB  # one file of an item
 # --- Packages and installing (SECURITY 3.3; the folder limits above hold for unpacked trees too) ---------------------
 PATH_PART_BYTES: Final = 120  # one part of a path inside a package, UTF-8; the longest real one has 61
 PACKAGE_BYTES: Final = 80 * MIB  # one archive as downloaded
+PARTIAL_SECONDS: Final = 7 * 86_400.0  # that bytes of a broken-off download are kept for going on
+PARTIAL_BYTES: Final = 256 * MIB  # of all of them
+PARTIAL_TREE_BYTES: Final = 80 * MIB  # of one tree from peers, with what came twice
+PARTIAL_AFTER_SECONDS: Final = 1.0  # a tree that comes faster is not written down on its way
 PACKAGE_MEMBERS: Final = 4_000  # files and folders one archive may list
 UNPACK_RATIO: Final = 100  # decompressed to compressed bytes; text reaches 20
 UNPACK_RATIO_FREE: Final = MIB  # decompressed bytes below which the ratio is not looked at

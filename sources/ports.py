@@ -128,9 +128,12 @@ class Http(Protocol):
     async def ask(self, request: HttpRequest) -> HttpAnswer:
         """One whole answer, within `request.most` bytes and its seconds, retries and redirects included."""
 
-    async def download(self, request: HttpRequest, path: Path, sha256: str = "") -> Downloaded:
-        """A body into the new file `path`, resumed when a connection breaks; nothing is left there unless it is whole.
-        Raises also IntegrityError `http.wrong_digest`, StorageError `http.no_storage`."""
+    async def download(
+        self, request: HttpRequest, path: Path, sha256: str = "", *, going_on: bool = False
+    ) -> Downloaded:
+        """A body into the new file `path`, resumed when a connection breaks; nothing is left there unless it is whole. With
+        `going_on` what came is left there with a note when the wire fails or the process ends, and a later call goes on with
+        it. Raises also IntegrityError `http.wrong_digest`, StorageError `http.no_storage`."""
 
     def socket(self, request: HttpRequest) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         """Text messages of a WebSocket (`ws:`, `wss:`), `request.body` being the first one said. The iterator ends when the other

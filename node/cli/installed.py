@@ -9,6 +9,7 @@ from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
+from node.install.engine import Engine
 from node.install.standing import standing_of
 from node.install.store import Store
 from node.io.clock import SystemClock
@@ -127,7 +128,7 @@ def verify_command(ctx: click.Context, repair: bool) -> None:
 @click.pass_obj
 def gc_command(session: Session) -> None:
     """Remove generations beyond the kept ones, and the bytes only they stood on."""
-    gone = Store(session.paths.home).collect()
+    gone = Engine(session.service).collect()
     if session.screen.as_json:
         session.screen.answer({"generations": list(gone.generations), "trees": list(gone.trees)})
     else:

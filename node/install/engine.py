@@ -32,6 +32,7 @@ from node.install.steps import StepEvent
 from node.install.store import Collected, Committed, Store
 from node.install.universe import IndexUniverse
 from node.install.verify import Verification
+from node.io.partials import Held, Partials
 from node.keys import node_key
 from node.places import BY_NAME
 from node.service import Service
@@ -52,6 +53,7 @@ class Engine:
     def __init__(self, service: Service, agents: Agents | None = None) -> None:
         self.service = service
         self.store = Store(service.paths.home)
+        self._partials = Partials(service.paths.partial)
         self._agents = agents
 
     @cached_property
@@ -61,6 +63,7 @@ class Engine:
         files = HttpDeliverer(
             lambda one: service.ports.http(way_of(one, service.config.sources)),
             lambda one: copies_of(one, service.config.sources),
+            self._hold,
         )
         return {
             "https": files,
@@ -68,9 +71,13 @@ class Engine:
             "file": DiskDeliverer(),
             "git": self._git_deliverer(()),
             "peer+http": PeerDeliverer(
-                service.ports.peers, self._fetch_networks(), service.config.settings.peer.download_rate
+                service.ports.peers, self._fetch_networks(), service.config.settings.peer.download_rate, self._hold
             ),
         }
+
+    def _hold(self, what: str) -> Held | None:
+        """Where a download of `what` may go on later."""
+        return self._partials.hold(what, self.service.now())
 
     def _fetch_networks(self) -> Sequence[str]:
         section = self.service.config.sources.get("dht_kademlia")
@@ -244,7 +251,9 @@ class Engine:
         return self.store.verify()
 
     def collect(self) -> Collected:
-        """Remove what no kept generation needs."""
+        """Remove what no kept generation needs, and downloads that broke off too long ago."""
+        with suppress(OSError):
+            self._partials.sweep(self.service.now())
         return self.store.collect()
 
     # --- Log -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 A location may carry the digest of the package file, as in `https://host/x.skill#sha256=HEX`. The way out is that of the source the
 location was heard from: its keys, its private hosts. An address that only stood in somebody's answer reaches public places alone.
+What a killed process brought of a file is gone on with (`node.io.partials`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from node.install.stage import Stage
 from node.install.unpack import PackedFile, Unpacked
+from node.io.partials import Held
 from protocol import limits
 from protocol.errors import OoderError
 from protocol.http.exchange import Downloaded, HttpBounds, HttpRequest, host_of
@@ -37,42 +39,60 @@ class HttpDeliverer:
 
     near = False
 
-    def __init__(self, way: Callable[[Location], Http], copies: Copies = lambda location: ()) -> None:
-        """`copies` are further addresses of the same file; only one whose digest is known is asked for there."""
-        self._way, self._copies = way, copies
+    def __init__(
+        self,
+        way: Callable[[Location], Http],
+        copies: Copies = lambda location: (),
+        hold: Callable[[str], Held | None] = lambda what: None,
+    ) -> None:
+        """`copies` are further addresses of the same file; only one whose digest is known is asked for there. `hold` gives the
+        folder of what was broken off."""
+        self._way, self._copies, self._hold = way, copies, hold
 
     async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
         url, _, fragment = location.url.partition("#")
         promised = SHA256.fullmatch(fragment)
         request = HttpRequest(url, types=(), most=limits.PACKAGE_BYTES, keep=False)
-        path = stage.spare()
-        done = await self._download(location, request, path, promised[1] if promised else "")
-
-        def unpack() -> Unpacked:
+        sha256 = promised[1] if promised else ""
+        held = await asyncio.to_thread(self._hold, sha256 or url)
+        path = held.path / "package" if held else stage.spare()
+        try:
+            done = await self._download(location, request, path, sha256, going_on=held is not None)
             try:
-                with path.open("rb") as stream:
-                    name = file_name(done, url, stream.read(2))
-                    stream.seek(0)
-                    if name.lower().endswith(ARCHIVES):
-                        return stage.archive(stream, name)
-                    return stage.files([PackedFile(name, False, stream.read(limits.MANIFEST_BYTES + 1))])
+                unpacked = await asyncio.to_thread(_unpack, path, done, url, stage)
             finally:
-                path.unlink(missing_ok=True)
-
-        unpacked = await asyncio.to_thread(unpack)
+                if held is not None:
+                    await asyncio.to_thread(held.clear)
+        finally:
+            if held is not None:
+                held.close()
         return unpacked, Origin(location.source, url, sha256=done.sha256)
 
-    async def _download(self, location: Location, request: HttpRequest, path: Path, sha256: str) -> Downloaded:
+    async def _download(
+        self, location: Location, request: HttpRequest, path: Path, sha256: str, *, going_on: bool
+    ) -> Downloaded:
         way = self._way(location)
         try:
-            return await way.download(request, path, sha256)
+            return await way.download(request, path, sha256, going_on=going_on)
         except OoderError as first:
             for copy in self._copies(location) if sha256 else ():
                 try:
-                    return await way.download(replace(request, url=copy), path, sha256)
+                    return await way.download(replace(request, url=copy), path, sha256, going_on=going_on)
                 except OoderError:
                     continue  # the first failure is the one worth telling
             raise first from None
+
+
+def _unpack(path: Path, done: Downloaded, url: str, stage: Stage) -> Unpacked:
+    try:
+        with path.open("rb") as stream:
+            name = file_name(done, url, stream.read(2))
+            stream.seek(0)
+            if name.lower().endswith(ARCHIVES):
+                return stage.archive(stream, name)
+            return stage.files([PackedFile(name, False, stream.read(limits.MANIFEST_BYTES + 1))])
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def file_name(done: Downloaded, url: str, head: bytes) -> str:

@@ -1,16 +1,18 @@
 """Deliverer of `peer+http:` locations: trees from neighbours and from publishers in the DHT, by digest, checked file by file.
 
 Only addresses that this node wrote down itself are used: those of datagrams it heard, and those that a publisher signed in the
-DHT, if its network may be connected to (`protocol.dht.contacts.may_fetch`). A registry cannot send it anywhere.
+DHT, if its network may be connected to (`protocol.dht.contacts.may_fetch`). A registry cannot send it anywhere. What a killed process
+brought of a tree is gone on with (`node.io.partials`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from node.install.stage import Stage
 from node.install.unpack import Unpacked
+from node.io.partials import Held, Journal
 from node.io.peer_client import PeerClient, Point, check_point, read_location
 from node.io.peer_trees import Pace
 from protocol import limits
@@ -28,8 +30,14 @@ class PeerDeliverer:
 
     near = False
 
-    def __init__(self, client: PeerClient, networks: Sequence[str] = (), rate: float = 0.0) -> None:
-        self._client, self._networks, self._pace = client, networks, Pace(rate)
+    def __init__(
+        self,
+        client: PeerClient,
+        networks: Sequence[str] = (),
+        rate: float = 0.0,
+        hold: Callable[[str], Held | None] = lambda what: None,
+    ) -> None:
+        self._client, self._networks, self._pace, self._hold = client, networks, Pace(rate), hold
 
     async def bring(self, location: Location, stage: Stage) -> tuple[Unpacked, Origin]:
         return await self.gather([location], stage)
@@ -46,8 +54,15 @@ class PeerDeliverer:
         if not points and refused:
             raise refused
         digest = read_location(locations[0].url)[1]
-        files = await self._client.tree(points, digest, self._pace)
-        done = await asyncio.to_thread(stage.files, files)
+        held = await asyncio.to_thread(self._hold, digest)
+        try:
+            files = await self._client.tree(points, digest, self._pace, Journal(held) if held else None)
+            done = await asyncio.to_thread(stage.files, files)
+            if held is not None:
+                await asyncio.to_thread(held.clear)
+        finally:
+            if held is not None:
+                held.close()
         return done, Origin(locations[0].source, locations[0].url)
 
     def _point(self, location: Location) -> Point:

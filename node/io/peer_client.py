@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from node.install.hashed import HashedFile
+from node.io.partials import Journal
 from node.io.peer_trees import Pace, TreeFetch
 from protocol import limits
 from protocol.catalogue import Offered, decode_row, open_head, rows_digest, sign_ask
@@ -179,14 +180,16 @@ class PeerClient:
             return {}
         return {"ask": sign_ask(self._key(), point.agent_id, self._wall())}
 
-    async def tree(self, points: Sequence[Point], digest: str, pace: Pace | None = None) -> list[HashedFile]:
-        """The files of a tree, checked, from all of these peers at once. Raises as `catalogue` does, IntegrityError
+    async def tree(
+        self, points: Sequence[Point], digest: str, pace: Pace | None = None, journal: Journal | None = None
+    ) -> list[HashedFile]:
+        """The files of a tree, checked, from all of these peers at once; what is in `journal` is not asked for again. Raises as `catalogue` does, IntegrityError
         `install.wrong_digest`."""
         for point in points:
             check_point(point)
         async with _session() as session:
             givers = [_Giver(session, point, digest, self._ask(point)) for point in points]
-            return await TreeFetch(givers, digest, pace or Pace(0)).run()
+            return await TreeFetch(givers, digest, pace or Pace(0), journal).run()
 
 
 @dataclass(frozen=True, slots=True)

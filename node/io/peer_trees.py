@@ -9,12 +9,14 @@ one answer is bounded (`Giver`).
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from node.install.hashed import Hashed, HashedFile
+from node.io.partials import Journal
 from protocol import limits
 from protocol.digest import TreeFile, in_order, tree_digest
 from protocol.errors import DataError, IntegrityError, OoderError
@@ -68,6 +70,7 @@ class _File:
     at: int  # where it begins in the tree
     pieces: deque[_Piece] = field(default_factory=deque)  # in order; those hashed are gone
     left: int = 0  # pieces that are not whole yet
+    recalled: bool = False  # whether some of it is from an earlier process
     givers: set[int] = field(default_factory=set)
     content: Hashed = field(default_factory=Hashed)
     fresh: int = 0  # bytes since a thread was told
@@ -80,6 +83,7 @@ class _File:
         pieces = [_Piece(self, start, min(size, start + step)) for start in starts]
         self.pieces, self.left, self.content, self.fresh = deque(pieces), len(pieces), Hashed(), 0
         self.givers.clear()
+        self.recalled = False
         return pieces
 
     def came(self, size: int) -> None:
@@ -130,11 +134,31 @@ def _runs(files: Sequence[_File], step: int) -> Iterator[_Run]:
         yield run
 
 
+def _recall(runs: Iterable[_Run], parts: Sequence[tuple[int, bytes]]) -> None:
+    """Put in what came before, as far as each run goes on with it. `parts` are bytes of the tree and where they begin, in order."""
+    starts = [at for at, _ in parts]
+    for run in runs:
+        for piece in run:
+            while piece.start < piece.end:
+                wanted = piece.file.at + piece.start
+                at, data = parts[number] if (number := bisect_right(starts, wanted) - 1) >= 0 else (wanted, b"")
+                part = data[wanted - at : wanted - at + piece.end - piece.start]
+                if not part:
+                    break
+                piece.parts.append(part)
+                piece.start += len(part)
+                piece.file.fresh += len(part)
+                piece.file.recalled = True
+            if piece.start < piece.end:
+                break
+
+
 class TreeFetch:
     """One tree. `givers` are asked in this order for the list, and all at once for pieces."""
 
-    def __init__(self, givers: Sequence[Giver], digest: str, pace: Pace) -> None:
-        self._givers, self._digest, self._pace = list(givers), digest, pace
+    def __init__(self, givers: Sequence[Giver], digest: str, pace: Pace, journal: Journal | None = None) -> None:
+        self._givers, self._digest, self._pace, self._journal = list(givers), digest, pace, journal
+        self._began = asyncio.get_running_loop().time()
         self._failures: dict[int, int] = {}
         self._errors: list[OoderError] = []
         self._waiting: deque[_Run] = deque()
@@ -151,10 +175,16 @@ class TreeFetch:
             at += listed.size
         self._left = len(self._files)
         self._waiting.extend(_runs(self._files, step))
-        async with asyncio.TaskGroup() as group:
-            for _ in range(limits.PEER_REQUESTS):
-                for number in range(len(self._givers)):
-                    group.create_task(self._work(number))
+        if self._journal is not None:
+            _recall(self._waiting, await asyncio.to_thread(self._journal.load))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(limits.PEER_REQUESTS):
+                    for number in range(len(self._givers)):
+                        group.create_task(self._work(number))
+        finally:
+            if self._journal is not None and self._left:
+                await asyncio.to_thread(self._journal.write)
         if self._left:
             raise self._why()
         return [HashedFile(file.listed.path, file.listed.executable, file.content) for file in self._files]
@@ -193,7 +223,7 @@ class TreeFetch:
         if not run:
             return
         async for chunk in self._givers[number].piece(run[0].file.at + run[0].start, run[-1].file.at + run[-1].end):
-            rest = chunk
+            rest, at = chunk, run[0].file.at + run[0].start
             while rest:
                 piece = run[0]
                 part, rest = rest[: piece.end - piece.start], rest[piece.end - piece.start :]
@@ -202,7 +232,16 @@ class TreeFetch:
                 piece.start += len(part)
                 piece.file.came(len(part))
                 await self._whole(number, run)
+            await self._note(at, chunk)
             await self._pace.take(len(chunk))
+
+    async def _note(self, at: int, chunk: bytes) -> None:
+        """For a later process, if this one should not come to the end."""
+        journal = self._journal
+        if journal is None or asyncio.get_running_loop().time() - self._began < journal.after:
+            return
+        if journal.add(at, chunk):
+            await asyncio.to_thread(journal.write)
 
     async def _whole(self, number: int, run: _Run) -> None:
         """Take the pieces off that are whole."""
@@ -218,10 +257,10 @@ class TreeFetch:
         if await file.is_right():
             self._left -= 1
             return
-        givers = len(file.givers)
+        blamed = len(file.givers) <= 1 and not file.recalled
         # Anew, in one piece: then it is known who sends other bytes.
         self._waiting.append(deque(file.cut(limits.ITEM_FILE_BYTES)))
-        if givers <= 1:
+        if blamed:
             raise IntegrityError("install.wrong_digest", ref=file.listed.path, wanted=self._digest, found="other bytes")
 
     def _able(self, number: int) -> bool:

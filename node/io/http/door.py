@@ -82,11 +82,13 @@ class HttpClient:
             self.origin(target).breaker.failed(self.door.clock.loop(), self.door.random.random())
             raise UnavailableError("http.timed_out", url=target.shown, seconds=round(seconds, 1)) from None
 
-    async def download(self, request: HttpRequest, path: Path, sha256: str = "") -> Downloaded:
+    async def download(
+        self, request: HttpRequest, path: Path, sha256: str = "", *, going_on: bool = False
+    ) -> Downloaded:
         """A body into a file; see `sources.ports.Http`."""
         from node.io.http.downloads import download
 
-        return await download(self, request, path, sha256)
+        return await download(self, request, path, sha256, going_on=going_on)
 
     @asynccontextmanager
     async def socket(self, request: HttpRequest) -> AsyncIterator[AsyncIterator[str]]:

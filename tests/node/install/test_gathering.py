@@ -65,7 +65,9 @@ async def test_only_those_that_may_be_asked_are(tmp_path: Path) -> None:
     asked: list[Sequence[Point]] = []
 
     class Client:
-        async def tree(self, points: Sequence[Point], digest: str, pace: object) -> list[PackedFile]:
+        async def tree(
+            self, points: Sequence[Point], digest: str, pace: object, journal: object = None
+        ) -> list[PackedFile]:
             asked.append(points)
             return [PackedFile("SKILL.md", False, b"# x\n")]
 

@@ -41,7 +41,9 @@ def test_bytes_that_change_after_they_were_hashed_are_not_written(tmp_path: Path
 
 async def test_a_tree_other_than_planned_is_refused_at_the_stage(tmp_path: Path) -> None:
     class Client:
-        async def tree(self, points: Sequence[Point], digest: str, pace: object) -> list[HashedFile]:
+        async def tree(
+            self, points: Sequence[Point], digest: str, pace: object, journal: object = None
+        ) -> list[HashedFile]:
             return [HashedFile("SKILL.md", False, hashed(b"# y\n"))]
 
     fetcher = Fetcher({"peer+http": PeerDeliverer(Client())}, lambda digest: False)  # type: ignore[arg-type]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from node.io.partials import Journal, Partials
 from node.io.peer_trees import Pace, TreeFetch
 from protocol import limits
 from protocol.digest import TreeFile, in_order, tree_digest
@@ -114,3 +117,46 @@ async def test_it_comes_no_faster_than_allowed() -> None:
     began = asyncio.get_running_loop().time()
     assert await fetch(FakePeer(), FakePeer(), rate=20 * limits.MIB) == BYTES
     assert asyncio.get_running_loop().time() - began > 0.2
+
+
+class Hanging(FakePeer):
+    """Falls silent in the middle of the large file."""
+
+    async def piece(self, start: int, end: int) -> AsyncIterator[bytes]:
+        async for chunk in super().piece(start, end):
+            if self.sent > 4 * limits.MIB:
+                await asyncio.sleep(60)
+            yield chunk
+
+
+async def test_a_fetch_that_was_killed_goes_on_from_its_journal(tmp_path: Path) -> None:
+    held = Partials(tmp_path).hold(DIGEST, time.time())
+    assert held is not None
+    file = held.path / "journal"
+    work = asyncio.create_task(TreeFetch([Hanging()], DIGEST, Pace(0), Journal(held, after=0.0)).run())
+    async with asyncio.timeout(10):
+        while not file.exists() or file.stat().st_size < 3 * limits.MIB:
+            await asyncio.sleep(0.01)
+    as_killed = file.read_bytes()
+    work.cancel()
+    await asyncio.wait({work})
+    file.write_bytes(as_killed + b"5 1000\ntorn")  # in the middle of a write
+    second = FakePeer()
+    files = await TreeFetch([second], DIGEST, Pace(0), Journal(held, after=0.0)).run()
+    assert {one.path: one.data for one in files} == BYTES
+    ((start, end),) = second.asked
+    assert 3 * limits.MIB <= start < end == len(WHOLE)
+
+
+async def test_a_journal_of_other_bytes_is_not_believed_and_blames_nobody(tmp_path: Path) -> None:
+    held = Partials(tmp_path).hold(DIGEST, time.time())
+    assert held is not None
+    journal = Journal(held, after=0.0)
+    journal.add(1_000, bytes(limits.MIB))
+    journal.add(0, bytes(1_000))
+    journal.write()
+    for text in (b"", b"x y z\n", b"\xff\n", b"-5 -9\n"):
+        with (held.path / "journal").open("ab") as file:
+            file.write(text)
+        files = await TreeFetch([FakePeer()], DIGEST, Pace(0), Journal(held, after=9.0)).run()
+        assert {one.path: one.data for one in files} == BYTES
