@@ -21,7 +21,9 @@ COLORS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red"}
 def doctor_command(ctx: click.Context, area: str) -> None:
     """Check this machine and this home, or the local network (lan); each failure says how to mend it."""
     session: Session = ctx.obj
-    findings = list(examine(session.paths) if area == "all" else examine_lan(session.paths, session.config))
+    findings = list(
+        examine(session.paths) if area == "all" else examine_lan(session.paths, session.config, session.speaker)
+    )
     failed = any(finding.health is Health.FAIL for finding in findings)
     if session.screen.as_json:
         session.screen.answer(

@@ -10,7 +10,7 @@ import click
 
 from node import control, policy
 from node.cli.main import common_options
-from node.cli.screen import show
+from node.cli.screen import show, width
 from node.cli.session import Session
 from node.peer_list import choose, describe_peers
 from node.supervisor import GLYPHS, Light
@@ -151,6 +151,8 @@ def rows_of(session: Session) -> list[dict[str, Any]]:
 def reason(session: Session, code: str) -> str:
     """One `why` in words."""
     kind, _, detail = code.partition(":")
+    if "." in kind:  # the code of an error
+        kind, detail = kind.partition(".")[0], kind
     try:
         return session.say(f"peers.why.{kind}", detail=detail)
     except KeyError:
@@ -161,9 +163,23 @@ def _explain(session: Session, row: Mapping[str, Any]) -> None:
     if session.screen.as_json:
         session.screen.answer(row)
         return
-    for name, value in row.items():
-        if name != "why" and value not in ("", [], 0):
-            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            session.screen.data(f"{name:<12} {show(text)}")
-    for code in row["why"] or ["fine"]:
-        session.screen.data(f"{'why':<12} {reason(session, code)}")
+    lines = [(name, _value(session, name, value)) for name, value in row.items() if name != "why"]
+    lines += [("why", reason(session, code)) for code in row["why"] or ["fine"]]
+    labels = {name: session.say(f"peers.field.{name}") for name, _ in lines}
+    widest = max(map(width, labels.values()))
+    for name, text in lines:
+        if text:
+            session.screen.data(f"{labels[name]}{' ' * (widest - width(labels[name]))}  {show(text)}")
+
+
+def _value(session: Session, name: str, value: Any) -> str:
+    """As a person reads it; "" for what says nothing."""
+    if value in ("", [], 0):
+        return ""
+    if name == "light":
+        return session.say(f"light.{value}")
+    if name == "seen_at":
+        return session.speaker.ago(session.service.now() - value)
+    if value is True:
+        return session.say("yes")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

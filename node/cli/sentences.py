@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from node.cli.lan_sentences import LAN_SENTENCES
+
 SENTENCES: dict[str, tuple[str, str]] = {
+    **LAN_SENTENCES,
     "export.done": (
         "{path}: {n} items, {size}; signed by {signer}",
         "{path}：{n} 项，{size}；签名者 {signer}",
@@ -51,44 +54,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "离线：答案来自缓存；最近一次确认：{age}。",
     ),
     "offline_empty": ("Offline, and the cache is empty.", "离线，且缓存为空。"),
-    "head.peer": ("PEER", "节点"),
-    "head.address": ("ADDRESS", "地址"),
-    "head.offers": ("OFFERS", "共享数"),
-    "peers.nobody": (
-        "Nobody else was heard. Why: ooder doctor lan",
-        "没有发现其他节点。查找原因：ooder doctor lan",
-    ),
-    "peers.paired": ("paired", "已配对"),
-    "peers.paired_with": ("Paired with {name} (key {short}…).", "已与 {name} 配对（密钥 {short}…）。"),
-    "peers.unpaired": ("{name} is no longer paired.", "已取消与 {name} 的配对。"),
-    "peers.pairing": (
-        "Start `ooder peers pair` on the other device too, within {seconds} s …",
-        "请在 {seconds} 秒内在另一台设备上也运行 `ooder peers pair` ……",
-    ),
-    "peers.compare": (
-        "{name} ({address}) shows the code {code}. Does its screen show the same?",
-        "{name}（{address}）的配对码是 {code}。对方屏幕上的代码是否相同？",
-    ),
-    "peers.why.fine": ("nothing is wrong", "一切正常"),
-    "peers.why.goodbye": ("said goodbye", "已正常离线"),
-    "peers.why.silent": ("fell silent and answered no question", "沉默且未应答任何询问"),
-    "peers.why.no_answer": ("broke its promise to speak and answers no question", "未按承诺发言，且不应答询问"),
-    "peers.why.no_room": ("pushed out: too many peers", "节点过多，已被移出"),
-    "peers.why.unsigned_goodbye": ("somebody unsigned says it left", "有未签名的消息称其已离开"),
-    "peers.why.not_heard": ("not heard since this node started", "本节点启动以来未收到其消息"),
-    "peers.why.handover": (
-        "wants you to take over {detail}; if you agree: ooder install cap:{detail}",
-        "希望你接手 {detail}；同意请运行：ooder install cap:{detail}",
-    ),
-    "peers.handed": ("{name} was asked to take over {capability}.", "已请 {name} 接手 {capability}。"),
-    "peers.synced": ("{name} shares no capability with your devices.", "{name} 未与你的设备共享任何能力。"),
-    "peers.why.unsigned": ("does not sign: an address hint, no more", "没有签名：只是一个地址线索"),
-    "peers.why.unproven": ("has not answered a question of ours yet", "尚未应答我们的询问"),
-    "peers.why.clone": (
-        "two devices use its key: a copied disk? Remove node.key on one of them",
-        "两台设备使用同一密钥：磁盘被复制？请在其中一台上删除 node.key",
-    ),
-    "peers.why.refused": ("datagrams from its address are refused: {detail}", "来自该地址的数据报被拒绝：{detail}"),
     "share.added": (
         "{ref} is shared with {who}; end it: ooder share stop {ref}",
         "已与 {who} 共享 {ref}；停止：ooder share stop {ref}",

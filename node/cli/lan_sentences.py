@@ -1,0 +1,96 @@
+"""The sentences of the command line about the local network: `ooder peers` and `ooder doctor lan`, in English and Chinese."""
+
+from __future__ import annotations
+
+LAN_SENTENCES: dict[str, tuple[str, str]] = {
+    "head.peer": ("PEER", "节点"),
+    "head.address": ("ADDRESS", "地址"),
+    "head.offers": ("OFFERS", "共享数"),
+    "peers.nobody": (
+        "Nobody else was heard. Why: ooder doctor lan",
+        "没有发现其他节点。查找原因：ooder doctor lan",
+    ),
+    "peers.paired": ("paired", "已配对"),
+    "peers.paired_with": ("Paired with {name} (key {short}…).", "已与 {name} 配对（密钥 {short}…）。"),
+    "peers.unpaired": ("{name} is no longer paired.", "已取消与 {name} 的配对。"),
+    "peers.pairing": (
+        "Start `ooder peers pair` on the other device too, within {seconds} s …",
+        "请在 {seconds} 秒内在另一台设备上也运行 `ooder peers pair` ……",
+    ),
+    "peers.compare": (
+        "{name} ({address}) shows the code {code}. Does its screen show the same?",
+        "{name}（{address}）的配对码是 {code}。对方屏幕上的代码是否相同？",
+    ),
+    "peers.why.fine": ("nothing is wrong", "一切正常"),
+    "peers.why.goodbye": ("said goodbye", "已正常离线"),
+    "peers.why.silent": ("fell silent and answered no question", "沉默且未应答任何询问"),
+    "peers.why.no_answer": ("broke its promise to speak and answers no question", "未按承诺发言，且不应答询问"),
+    "peers.why.no_room": ("pushed out: too many peers", "节点过多，已被移出"),
+    "peers.why.unsigned_goodbye": ("somebody unsigned says it left", "有未签名的消息称其已离开"),
+    "peers.why.not_heard": ("not heard since this node started", "本节点启动以来未收到其消息"),
+    "peers.why.handover": (
+        "wants you to take over {detail}; if you agree: ooder install cap:{detail}",
+        "希望你接手 {detail}；同意请运行：ooder install cap:{detail}",
+    ),
+    "peers.handed": ("{name} was asked to take over {capability}.", "已请 {name} 接手 {capability}。"),
+    "peers.synced": ("{name} shares no capability with your devices.", "{name} 未与你的设备共享任何能力。"),
+    "peers.why.unsigned": ("does not sign: an address hint, no more", "没有签名：只是一个地址线索"),
+    "peers.why.unproven": ("has not answered a question of ours yet", "尚未应答我们的询问"),
+    "peers.why.clone": (
+        "two devices use its key: a copied disk? Remove node.key on one of them",
+        "两台设备使用同一密钥：磁盘被复制？请在其中一台上删除 node.key",
+    ),
+    "peers.why.refused": ("datagrams from its address are refused: {detail}", "来自该地址的数据报被拒绝：{detail}"),
+    "peers.why.peer": ("what it offers cannot be fetched ({detail})", "无法获取其共享目录（{detail}）"),
+    "peers.why.offer": ("what it offers is not what it signed ({detail})", "其共享目录与签名不符（{detail}）"),
+    "peers.field.agent_id": ("agent id", "智能体标识"),
+    "peers.field.name": ("name", "名称"),
+    "peers.field.key": ("key", "密钥指纹"),
+    "peers.field.light": ("light", "状态灯"),
+    "peers.field.state": ("state", "状态"),
+    "peers.field.paired": ("paired", "已配对"),
+    "peers.field.signed": ("signs", "有签名"),
+    "peers.field.proven": ("proved alive", "已证明在线"),
+    "peers.field.addresses": ("addresses", "地址"),
+    "peers.field.port": ("port", "端口"),
+    "peers.field.seen_at": ("last heard", "最近收到"),
+    "peers.field.offers": ("shares", "共享数"),
+    "peers.field.dialect": ("dialect", "方言"),
+    "peers.field.why": ("why", "原因"),
+    "doctor.lan.off": ("switched off", "已停用"),
+    "doctor.lan.none": ("no network interface leads to neighbours", "没有可以到达邻居的网络接口"),
+    "doctor.lan.none.fix": (
+        "Connect to a network, or name the interface in sources.udp_broadcast.interfaces.",
+        "请连接网络，或在 sources.udp_broadcast.interfaces 中指定接口。",
+    ),
+    "doctor.lan.back": ("{where}: what is sent to everybody comes back", "{where}：发给所有人的数据可以收回"),
+    "doctor.lan.no_echo": (
+        "{where}: what is sent to everybody does not come back",
+        "{where}：发给所有人的数据没有收回",
+    ),
+    "doctor.lan.no_echo.fix": (
+        "A firewall, a VPN or the access point may drop it; neighbours can still be named in sources.udp_broadcast.seeds.",
+        "可能被防火墙、VPN 或无线接入点丢弃；仍可在 sources.udp_broadcast.seeds 中写明邻居地址。",
+    ),
+    "doctor.lan.failed": ("{where}: sending failed: {reason}", "{where}：发送失败：{reason}"),
+    "doctor.lan.not_running": (
+        "not running: nothing is announced, nothing counted",
+        "节点未运行：不宣告，也没有统计",
+    ),
+    "doctor.lan.traffic": ("{where}: sent {sent}, received {received}", "{where}：发送 {sent}，接收 {received}"),
+    "doctor.lan.traffic_failed": (
+        "{where}: sent {sent}, received {received}, failed {failed}",
+        "{where}：发送 {sent}，接收 {received}，失败 {failed}",
+    ),
+    "doctor.lan.nothing": ("nothing", "无"),
+    "doctor.lan.clone": (
+        "{agent} at {addresses}: two devices with one key",
+        "{agent} 位于 {addresses}：两台设备使用同一密钥",
+    ),
+    "doctor.lan.clone.fix": (
+        "Remove node.key on one of the two, and start it again.",
+        "请在其中一台上删除 node.key 并重新启动。",
+    ),
+    "doctor.lan.firewall": ("{program} is active", "{program} 已启用"),
+    "doctor.lan.firewall.fix": ("{allow}; likewise 48889/tcp and 5353/udp", "{allow}；48889/tcp 与 5353/udp 同样处理"),
+}
