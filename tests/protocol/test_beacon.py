@@ -23,7 +23,7 @@ from protocol.lan_events import (
 from protocol.lan_text import AgentAnnounce, CapShare, DiscoveryRequest, DiscoveryResponse
 from protocol.lan_voice import Moment
 from protocol.peers import PeerState
-from tests.fakes.fake_lan import FakeLan
+from tests.fakes.fake_lan import FakeLan, FakeSeal
 
 
 def settled(count: int) -> FakeLan:
@@ -166,6 +166,7 @@ def test_wrong_clocks_cost_one_exchange() -> None:
     assert lan.run_until(lan.everybody_knows_everybody) <= 8.0
 
 
+@pytest.mark.slow
 def test_an_hour_of_recorded_traffic_is_not_accepted_again() -> None:
     lan = settled(3)
     lan.run(3600.0)
@@ -189,6 +190,33 @@ def test_kept_floors_refuse_even_the_last_minute_after_a_restart() -> None:
     for ip, data in tape:
         lan.inject(data, ip, victim)
     assert len(victim.beacon.peers) == 0 and victim.beacon.counters[Refusal.REPLAY] > 0
+
+
+@pytest.mark.slow
+def test_an_hour_of_recorded_traffic_brings_nobody_back_after_a_goodbye_or_a_change_of_key() -> None:
+    lan = settled(4)
+    lan.run(3600.0)
+    victim, other, polite, changed = lan.nodes
+    for node in (polite, changed):
+        node.beacon.close(lan.now)
+    lan.run(1.0)
+    polite.up = False
+    tape = [(ip, data) for _, ip, data in lan.recorded]
+    gone = polite.key, changed.key
+    changed.seal = FakeSeal(b"another secret")
+    renewed = lan.restart(changed)
+    restarted = lan.restart(other, floors=other.beacon.floors)
+    victims = (victim, restarted)
+    assert lan.run_until(lan.everybody_knows_everybody) < 2.0
+    for number, (ip, data) in enumerate(tape):
+        for node in victims:
+            lan.inject(data, ip, node)
+        if number % 100 == 0:
+            lan.run(0.2)
+            assert not any(node.beacon.peers.get(key) for node in victims for key in gone)
+    lan.run(5.0)
+    assert not any(node.beacon.peers.get(key) for node in victims for key in gone)
+    assert victim.knows(renewed) and restarted.knows(renewed) and victim.knows(restarted)
 
 
 def test_waking_from_sleep_neither_believes_the_queue_nor_buries_everybody() -> None:

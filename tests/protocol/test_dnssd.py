@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Iterator
+from random import Random
+
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +59,48 @@ def test_a_chinese_label_is_cut_at_a_character() -> None:
 def test_no_foreign_record_is_an_exception(pairs: dict[bytes, bytes | None]) -> None:
     decode_txt(pairs)
     decode_txt({**pairs, b"agentId": b"node-7", b"n": b"-1"})
+
+
+def foreign(random: Random, count: int) -> Iterator[dict[bytes, bytes | None]]:
+    """Random pairs, and real records with bytes changed, keys doubled, values cut or taken away."""
+    real = as_bytes(
+        encode_txt(Txt("node-7", "书房", ("daily-report", "mail"), ("work",), "lin", count=42, key="K" * 16))
+    )
+    for number in range(count):
+        if number % 2:
+            sizes = [(random.randrange(12), random.randrange(60)) for _ in range(random.randrange(12))]
+            yield {random.randbytes(key): random.randbytes(value) for key, value in sizes}
+            continue
+        pairs = dict(real)
+        for _ in range(random.randrange(1, 5)):
+            key = random.choice(list(pairs))
+            value = pairs[key] or b""
+            at = random.randrange(len(value) + 1)
+            junk = random.choice((b",", b"=", b"\0", b"\xff", b"-1", b"9" * 400, random.randbytes(3)))
+            pairs[random.choice((key, key.upper(), key + b".1", junk))] = random.choice(
+                (None, value[:at], value[:at] + junk)
+            )
+        yield pairs
+
+
+def read_everything(count: int) -> None:
+    for pairs in foreign(Random(2), count):
+        txt = decode_txt(pairs)
+        assert txt is None or (len(txt.capabilities) <= limits.LIST_ENTRIES and txt.name.isprintable())
+
+
+def test_broken_records_are_never_an_exception() -> None:
+    read_everything(4_000)
+
+
+@pytest.mark.exhaustive
+def test_two_hundred_thousand_broken_records_in_flat_memory() -> None:
+    read_everything(1_000)
+    tracemalloc.start()
+    read_everything(200_000)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 2 * limits.MIB
 
 
 def test_control_characters_do_not_pass_and_spilled_lists_are_read() -> None:
