@@ -213,6 +213,7 @@ while (now := time.monotonic() - start) < seconds:
         junk = bad[:-8] + n.to_bytes(8, 'big')
         socks[n % len(socks)].sendto(junk, ('10.77.255.255', 48888)); n += 1
     time.sleep(0.001)
+print(n)
 """
 
 
@@ -284,7 +285,7 @@ def flood(net: NetLab, sources: int, seconds: float = 10.0) -> list[Row]:
     new = python(net, "new", "-m", "bench.lan_node", "3")
     victim.stdout.readline()
     seen = time.perf_counter() - start
-    attack.wait(seconds + 30)
+    sent, _ = attack.communicate(timeout=seconds + 30)
     after, grown = usage(victim.pid)
     for process in (victim, old, new):
         process.kill()
@@ -293,6 +294,8 @@ def flood(net: NetLab, sources: int, seconds: float = 10.0) -> list[Row]:
         Row(f"{what}: newcomer's exec to seen", seen, "s", "<= 2"),
         Row(f"{what}: processor", (after - cpu) / seconds * 100, "% of a core", "<= 30"),
         Row(f"{what}: memory", grown - memory, "MiB", "<= 20"),
+        Row(f"{what}: sent indeed", int(sent) / seconds, "1/s"),
+        Row(f"{what}: processor for each", (after - cpu) / int(sent) * 1e6, "us"),
     ]
 
 

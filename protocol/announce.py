@@ -220,6 +220,12 @@ def _decode_payload(kind: int, text: str) -> Message | None:
     return build(bare) if build is not None and bare else None
 
 
+def peek_record(data: bytes) -> bytes:
+    """The record of the extension, before anything else is read; b"" when there is none. Never raises."""
+    length = int.from_bytes(data[5:HEAD_BYTES], "big", signed=True)
+    return _cut_record(data, HEAD_BYTES + length) if data.startswith(MAGIC) and length >= 0 else b""
+
+
 def _cut_record(data: bytes, at: int) -> bytes:
     head = at + EXTENSION_HEAD_BYTES
     if data[at : at + 2] != EXTENSION_MARK:

@@ -1,7 +1,7 @@
 """The door of the local network: which datagrams are heard at all, cheapest test first (LAN.md 5.3, SECURITY 6).
 
-size -> (an answer we await from that very address passes by the next two) -> bucket of the source address -> address known for forgeries (then only known keys pass) -> seen before -> decode ->
-bucket of the claimed key -> binding of text and extension -> replay -> budget for signature checks -> signature -> place in time. Every refusal has a reason and is counted, nothing is ever raised. A
+size -> (an answer we await from that very address passes by the next two) -> bucket of the source address -> address known for forgeries (then only known keys pass) -> seen before ->
+bucket of the claimed key -> decode -> binding of text and extension -> replay -> budget for signature checks -> signature -> place in time. Every refusal has a reason and is counted, nothing is ever raised. A
 datagram that is not signed passes without a key: a hint, no more.
 
 Replay: within one life of a peer (`instance`) the sequence number must grow. A new life is believed when it was issued after
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from protocol import limits
-from protocol.announce import Heard, Junk, decode
+from protocol.announce import Heard, Junk, decode, peek_record
 from protocol.lan_extension import Extension, Seal, decode_extension
 from protocol.ratelimit import Bucket, KeyedBuckets
 
@@ -50,6 +50,10 @@ class Refusal(StrEnum):
     ANSWER_RATE = "answer_rate"
     NO_ROOM = "no_room"
     TOO_SMALL = "too_small"  # no answer fits into a question of that size
+
+
+FORGED = frozenset({Refusal.BAD_SIGNATURE, Refusal.NOT_ITS_ID, Refusal.NOT_ITS_TEXT})
+"""Refusals of what nobody honest sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,23 +147,25 @@ class Admission:
         mark = _fingerprint(data)
         if mark in self._seen:
             return Refused(Refusal.DUPLICATE)
+        claim = self._seal.claim(peek_record(data))
+        known = awaited or (claim is not None and self._known(claim[0], ip))
+        if claim is not None and not awaited and not self._keys.take(claim[0], now):
+            return Refused(Refusal.KEY_RATE)
+        if claim is not None and not known and not self._forgers.has(ip, now):
+            return Refused(Refusal.FORGER)
         heard = decode(data)
         if isinstance(heard, Junk):
             return Refused(heard)
         if not heard.record:
             return Admitted(heard)
         self._remember(mark)
-        claim = self._seal.claim(heard.record)
         if claim is None:
             return Refused(Refusal.BAD_EXTENSION)
         key, payload = claim
-        if not self._keys.take(key, now) and not awaited:
-            return Refused(Refusal.KEY_RATE)
-        known = awaited or self._known(key, ip)
-        if not known and not self._forgers.has(ip, now):
-            return Refused(Refusal.FORGER)
         extension = decode_extension(payload)
         wrong = self._misfit(heard, key, extension)
+        if wrong in FORGED:
+            self._forgers.take(ip, now)
         if extension is None or wrong is not None:
             return Refused(wrong or Refusal.BAD_EXTENSION)
         budget = self._reserved if known else self._budget

@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
 
+from protocol import limits
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -24,15 +26,25 @@ class Subnets:
     def __init__(self, allowed: Iterable[str]) -> None:
         self._allowed = tuple(ipaddress.ip_network(each, strict=False) for each in allowed)
         self._connected: tuple[Network, ...] = ()
+        self._known: dict[str, bool] = {}
 
     def connect(self, addresses: Iterable[tuple[str, int]]) -> bool:
         """These (address, prefix length) are ours now; whether that is a change."""
         connected = tuple(ipaddress.ip_network(f"{ip}/{prefix}", strict=False) for ip, prefix in addresses)
         changed, self._connected = connected != self._connected, connected
+        self._known.clear()
         return changed
 
     def near(self, ip: str) -> bool:
         """Whether `ip` may be answered. False for what is no address."""
+        found = self._known.get(ip)
+        if found is None:
+            if len(self._known) >= limits.SOURCES:
+                self._known.clear()
+            found = self._known[ip] = self._is_near(ip)
+        return found
+
+    def _is_near(self, ip: str) -> bool:
         address = read_address(ip)
         if address is None:
             return False

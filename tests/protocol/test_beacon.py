@@ -371,9 +371,22 @@ def test_forgers_from_many_addresses_do_not_use_up_the_signature_checks() -> Non
         lan.inject(forged, f"10.0.3.{number % 230}", victim)
         if number % 200 == 0:
             lan.run(0.01)
-    assert victim.beacon.counters[Refusal.BAD_SIGNATURE] < 1_000
+    seen = victim.beacon.counters
+    assert seen[Refusal.BAD_SIGNATURE] + seen[Refusal.NOT_ITS_TEXT] < 1_000
     lan.add()
     assert lan.run_until(lambda: victim.knows(lan.nodes[-1])) < 0.1
+
+
+def test_what_comes_in_the_name_of_a_crowded_key_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    lan = settled(3)
+    victim = lan.nodes[0]
+    real = next(data for _, ip, data in lan.recorded if ip == lan.nodes[1].ip)
+    for number in range(200):
+        lan.inject(real + number.to_bytes(2, "big"), f"10.0.3.{number}", victim)
+    monkeypatch.setattr("protocol.lan_admission.decode", lambda data: pytest.fail("it was read"))
+    mark = victim.beacon.counters[Refusal.KEY_RATE]
+    lan.inject(real + b"more", "10.0.4.1", victim)
+    assert victim.beacon.counters[Refusal.KEY_RATE] == mark + 1
 
 
 def test_an_address_named_by_another_source_is_asked() -> None:
