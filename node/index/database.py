@@ -46,6 +46,7 @@ class Index:
         self._lock = RLock()
         self._locks = {name: RLock() for name in ("write", "watch", *READERS)}
         self._open: dict[str, sqlite3.Connection] = {}
+        self._files: dict[str, tuple[int, int] | None] = {}
 
     @classmethod
     def open(cls, path: Path, wall: Callable[[], float]) -> Index:
@@ -210,11 +211,16 @@ class Index:
             yield
 
     def _connection(self, purpose: str) -> sqlite3.Connection:
-        db = self._open.get(purpose)
-        if db is None:
-            with self._lock:
-                opens = schema.connect_to_read if purpose == "read" else schema.connect
-                db = self._open[purpose] = opens(self.path)
+        db, file = self._open.get(purpose), _file_at(self.path)
+        if db is not None and self._files[purpose] == file:
+            return db
+        with self._lock:
+            if db is not None:  # somebody removed or replaced the file: what is in ours nobody else would ever see
+                db.close()
+                self._made_anew += 1
+            opens = schema.connect_to_read if purpose in READERS else schema.connect
+            db = self._open[purpose] = opens(self.path)
+            self._files[purpose] = _file_at(self.path)
         return db
 
     def _start_anew(self) -> None:
@@ -228,3 +234,12 @@ class Index:
             self.rebuilt = StorageError("index.rebuilt", path=str(self.path), aside=str(aside))
             change = events.Change("index.rebuilt", "", write_json({"aside": aside.name}))
             schema.transact(self._connection("write"), lambda db: events.append(db, [change], self._wall()))
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Which file is there, by device and inode; while it is open, no other file has its number."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -438,3 +438,17 @@ def test_a_long_look_at_everything_keeps_no_search_waiting(index: Index) -> None
     fill(index, item("a"))
     with index._turn("read"), ThreadPoolExecutor(1) as threads:
         assert threads.submit(ids, index).result(timeout=5) == ["a"]
+
+
+def test_a_file_that_was_removed_behind_its_back_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    mine, theirs = Index.open(path, lambda: NOW), Index.open(path, lambda: NOW)
+    fill(mine, item("a"))
+    before = mine.revision()
+    for name in ("index.db", "index.db-wal", "index.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    assert ids(mine) == [] and mine.revision() != before
+    fill(theirs, item("b"))
+    fill(mine, item("c"))
+    assert ids(theirs) == ids(mine) == ["b", "c"]
+    mine.close(), theirs.close()
