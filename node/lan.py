@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import socket
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from node.between import Between
@@ -24,7 +24,7 @@ from protocol.errors import OoderError, StorageError
 from protocol.identity import SigningKey, agent_id_of
 from protocol.lan_admission import Floor
 from protocol.lan_events import PORT, CloneSeen, Event, Offer, PeerLeft
-from protocol.lan_text import Message
+from protocol.lan_text import CapShare, Message, SceneCreate
 from protocol.peers import Address, Peer, PeerState
 from sources.ports import Clock
 
@@ -52,6 +52,7 @@ class Shared:
     digest: bytes = b""
     count: int = 0
     paired: tuple[str, ...] = ()  # capabilities that paired devices may know of
+    told: tuple[CapShare | SceneCreate, ...] = ()  # what everyone may have, one by one; without agent id and time
 
 
 class Lan:
@@ -137,6 +138,15 @@ class Lan:
             if isinstance(row, dict) and isinstance(row.get("ip"), str):
                 addresses[row["ip"], PORT] = None
         return floors, tuple(addresses)
+
+    def tell(self, messages: Iterable[CapShare | SceneCreate]) -> bool:
+        """Say to everybody what is shared, one by one; whether somebody could hear it."""
+        if self.provider is None or self.provider.beacon is None:
+            return False
+        me, now = self.offer().agent_id, int(self._clock.wall() * 1000)
+        for message in messages:
+            self.provider.say(replace(message, agent_id=me, timestamp=now))
+        return True
 
     def end_pairing(self, pairing: Pairing) -> None:
         """Answer nobody about this attempt any more."""

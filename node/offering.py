@@ -39,7 +39,8 @@ from protocol import limits
 from protocol.catalogue import Offered, encode_row, open_ask, rows_digest, sign_head
 from protocol.digest import TreeFile, in_order, tree_digest
 from protocol.errors import NotFoundError, OoderError, UsageError
-from protocol.items import Channel, Json, Sighting
+from protocol.items import Channel, Item, Json, Sighting
+from protocol.lan_text import CapShare, SceneCreate
 from protocol.merge import Entry
 from protocol.refs import Kind, Ref
 
@@ -51,6 +52,7 @@ _TREES = 32  # lists of files kept
 @dataclass(frozen=True, slots=True)
 class _Line:
     share: Share
+    item: Item
     row: dict[str, Json]
     places: tuple[Path, ...]
     digest: str
@@ -80,7 +82,8 @@ class Offering:
         digest = bytes.fromhex(rows_digest(marks))[:16] if lines else b""
         ours = [line.share.ref for line in lines if line.share.audience in (EVERYONE, PAIRED)]
         paired = tuple(dict.fromkeys(ref.id for ref in ours if ref.kind is Kind.CAPABILITY))
-        return Shared(ids[Kind.CAPABILITY], ids[Kind.SCENE], digest, len(public), paired)
+        told = tuple(message for one in public if (message := _message(one.share, one.item)) is not None)
+        return Shared(ids[Kind.CAPABILITY], ids[Kind.SCENE], digest, len(public), paired, told[: limits.SHARES_TOLD])
 
     # --- Offers -------------------------------------------------------------------------------------------------------
     def myself(self) -> Mapping[str, Json]:
@@ -208,7 +211,7 @@ class Offering:
             best.files if digest else 0,
             share.until,
         )
-        return _Line(share, encode_row(row), places, digest)
+        return _Line(share, entry.item, encode_row(row), places, digest)
 
     def _number(self, audiences: frozenset[str], digest: str, rows: _Rows) -> int:
         found = self._numbers.get((audiences, digest))
@@ -248,6 +251,16 @@ def share(service: Service, ref: Ref, audience: str, may: str, duration: str) ->
     made = Share(name, read_audience(audience), may, until, now)
     add_share(service.paths, made, now)
     return made
+
+
+def _message(share: Share, item: Item) -> CapShare | SceneCreate | None:
+    """What is said of a share to everybody (WIRE 3.2)."""
+    if share.ref.kind is Kind.CAPABILITY:
+        return CapShare("", "", item.id, share.audience, (share.may,), int(share.until * 1000))
+    if share.ref.kind is Kind.SCENE:
+        needs = tuple(one.ref.id for one in item.requires if one.ref.kind is Kind.CAPABILITY)
+        return SceneCreate("", "", item.id, item.name, needs)
+    return None
 
 
 def bytes_of(entry: Entry, service: Service, store: Store) -> tuple[Path, ...]:

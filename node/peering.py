@@ -15,8 +15,10 @@ from node.api.desk import Desk
 from node.api.gate import peer_plane
 from node.lan import Shared
 from protocol.errors import OoderError
+from protocol.lan_text import CapShare, SceneCreate
 
 LOOK_SECONDS = 1.0
+AGAIN_SECONDS = 60.0  # between telling what is shared, one by one; the beacon says all the time that it is there
 
 
 class Peering:
@@ -29,6 +31,8 @@ class Peering:
         self._told: OoderError | None = None
         self._decisions = -1
         self._said: tuple[Shared, int] | None = None
+        self._shares: frozenset[CapShare | SceneCreate] = frozenset()
+        self._again = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -62,3 +66,12 @@ class Peering:
             self._said = shared, port
             self._lan.shared, self._lan.tcp_port = (lambda: shared), port
             await self._lan.changed()
+        self._tell(shared)
+
+    def _tell(self, shared: Shared) -> None:
+        """CAP_SHARE and SCENE_CREATE: what is new at once, everything now and then for whoever came later."""
+        now = asyncio.get_running_loop().time()
+        due = now >= self._again
+        if self._lan.tell(one for one in shared.told if due or one not in self._shares):
+            self._shares = frozenset(shared.told)
+            self._again = now + AGAIN_SECONDS if due else self._again

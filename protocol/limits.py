@@ -301,6 +301,7 @@ PEER_PIECE: Final = MIB  # bytes of a tree asked of one of several peers, and se
 PEER_BUFFER: Final = 4 * MIB  # bytes of an answer that wait to be read
 HANDOVERS: Final = 32  # capabilities other devices want this one to take over
 SHARES: Final = 1_000  # rows of the ledger
+SHARES_TOLD: Final = 16  # shares that are told one by one on the local network; the catalogue has all
 PEER_LISTENERS: Final = 64  # peers that are told when the catalogue changes
 PEER_LISTENERS_EACH: Final = 4  # of one address; several nodes may share a host
 PEERS_LISTENED_TO: Final = 16  # paired devices this node holds a stream to

@@ -170,8 +170,8 @@ class BeaconProvider:
             self.beacon.ask_at(ip, self._context.clock.loop())
             self._pump()
 
-    def say(self, message: Message, to: Address) -> None:
-        """Send a message that is not about presence, signed, to one address; nothing while the source does not run."""
+    def say(self, message: Message, to: Address | None = None) -> None:
+        """Send a message that is not about presence, signed, to one address or to all; nothing while the source does not run."""
         if self.beacon is not None:
             self.beacon.say(message, self._context.clock.loop(), to)
             self._pump()
