@@ -141,7 +141,8 @@ class _Plan:
         if query.sources:
             facets.append([f"source:{one}" for one in sorted(query.sources)])
         for number, group in enumerate(facets):
-            found = f"SELECT n FROM facets WHERE facet IN ({self._many(f'facet{number}_', group)})"
+            one = "" if len(group) == 1 else "DISTINCT "  # what several sources have seen is one item all the same
+            found = f"SELECT {one}n FROM facets WHERE facet IN ({self._many(f'facet{number}_', group)})"
             if number == 0 and not self.words.match:
                 self.by_facet = found + " ORDER BY n" if len(group) == 1 else found
             else:

@@ -6,6 +6,7 @@ import { ask, offers, put } from "./api.js";
 import { command, copyButton } from "./command.js";
 import { comparison } from "./compare.js";
 import { h, Part, shown } from "./dom.js";
+import { factRows, forgeRows } from "./facts.js";
 import { age, kindMark, sign, sourceBadge, sourceName, trust } from "./marks.js";
 import { change, say, state } from "./state.js";
 import { ago, bytes, has, number, t } from "./words.js";
@@ -69,6 +70,7 @@ class Detail extends Part {
       ];
     if (!this.body) return [bar(), h("p", { "aria-busy": "true" }, t("loading"))];
     const body = this.body;
+    const { forge, ...facts } = body.facts ?? {};
     return [
       bar(body),
       head(body),
@@ -79,8 +81,8 @@ class Detail extends Part {
       provides(body),
       requires(body),
       neededBy(body),
-      forge(body.facts?.forge),
-      facts(body),
+      forge && typeof forge === "object" ? section("forge", 0, forgeRows(forge)) : null,
+      Object.keys(facts).length ? folded("facts", 0, factRows(facts)) : null,
       why(body),
       sightings(body),
       others(body),
@@ -240,23 +242,6 @@ function requirement(one) {
 }
 
 const neededBy = (body) => (body.needed_by?.length ? section("needed_by", body.needed_by.length, h("p", { class: "badges" }, body.needed_by.map((ref) => refLink(ref)))) : null);
-
-/** The repository it comes from, as its forge shows it. */
-function forge(about) {
-  if (!about || typeof about !== "object") return null;
-  const counts = ["stars", "forks"].filter((name) => typeof about[name] === "number").map((name) => `${t("signal." + name)} ${number(about[name])}`);
-  return section(
-    "forge",
-    0,
-    h("p", {}, h("bdi", {}, shown(about.name, 160)), " ", h("code", {}, shown(about.page, 300))),
-    h("p", { class: "muted" }, [...counts, typeof about.updated === "number" ? ago(about.updated) : "", shown(about.owner, 80), shown(about.license, 60)].filter(Boolean).join(" · ")),
-    about.description ? h("p", {}, h("bdi", {}, shown(about.description, 1000))) : null,
-    Array.isArray(about.files) && about.files.length ? h("details", {}, h("summary", {}, t("forge.files"), h("small", {}, about.files.length)), h("pre", { tabindex: "0" }, shown(about.files.join("\n"), 20000))) : null,
-    about.readme ? h("details", {}, h("summary", {}, "README"), h("pre", { tabindex: "0" }, shown(about.readme, 20000))) : null,
-  );
-}
-
-const facts = (body) => (Object.keys(body.facts ?? {}).length ? folded("facts", 0, h("pre", { tabindex: "0" }, shown(JSON.stringify(body.facts, null, 2), 20000))) : null);
 
 const why = (body) =>
   section(

@@ -5,7 +5,7 @@ import { loadPeers, tellFailure } from "./acts.js";
 import { open } from "./address.js";
 import { ask } from "./api.js";
 import { h, Part, shown } from "./dom.js";
-import { ago, t } from "./words.js";
+import { ago, has, t } from "./words.js";
 import { change, inScope, state } from "./state.js";
 import { walk } from "./radar.js";
 
@@ -85,11 +85,17 @@ function device(row) {
       "button",
       { type: "button", onclick: () => open(refOf(row)), title: [t("device." + status), shown(row.reason, 200)].filter(Boolean).join(" · ") },
       face(status),
-      h("span", { class: "who" }, h("bdi", { class: "name" }, nameOf(row)), h("small", {}, t("device." + status), row.seen_at ? " · " + ago(row.seen_at) : "")),
+      h("span", { class: "who" }, h("bdi", { class: "name" }, nameOf(row)), h("small", {}, t("device." + status), row.seen_at ? " · " + ago(row.seen_at) : ""), why(row)),
       h("span", { class: "offer" }, h("span", {}, t("capabilities_n", { n: size(row.capabilities) })), h("span", {}, t("scenes_n", { n: size(row.scenes) }))),
     ),
   );
 }
+
+/** Why somebody is not as it should be, in words; codes that have none stay codes. */
+export const why = (row) => {
+  const said = (row.why ?? []).map((code) => code.split(":")).map(([kind, ...rest]) => (has("why." + kind) ? t("why." + kind, { detail: shown(rest.join(":"), 60) }) : shown(kind, 60)));
+  return said.length ? h("small", { class: "warning" }, said.join(t("list.and"))) : null;
+};
 
 /** A device with its lamp. */
 const face = (status) =>
@@ -107,8 +113,8 @@ function service(row) {
   return h(
     "li",
     { key: row.name },
-    h("div", { class: "service" }, h("span", { class: "who" }, row.ref ? h("button", { type: "button", class: "plain name", onclick: () => open(row.ref) }, h("bdi", {}, shown(row.name.replace(`.${row.type}`, ""), 80))) : h("bdi", { class: "name" }, shown(row.name, 80)), h("small", {}, `${t("one." + row.kind)} · ${shown(row.type, 60)}`)), h("code", {}, shown(where, 80))),
-    h("details", {}, h("summary", {}, t("services.properties"), h("small", {}, Object.keys(row.properties).length)), h("dl", { class: "facts" }, Object.entries(row.properties).map(([name, value]) => h("div", { key: name }, h("dt", {}, shown(name, 60)), h("dd", {}, h("bdi", {}, shown(value, 200))))))),
+    h("div", { class: "service" }, h("span", { class: "who" }, row.ref ? h("button", { type: "button", class: "plain name", onclick: () => open(row.ref) }, h("bdi", {}, shown(row.name.replace(`.${row.type}`, ""), 80))) : h("bdi", { class: "name" }, shown(row.name, 80)), h("small", {}, `${t("one." + row.kind)} · ${shown(row.type, 60)}`), why(row.why?.length ? row : (state.peers?.find((peer) => refOf(peer) === row.ref) ?? row))), h("code", {}, shown(where, 80))),
+    h("details", { class: "part" }, h("summary", {}, t("services.properties"), h("small", {}, Object.keys(row.properties).length)), h("dl", { class: "facts" }, Object.entries(row.properties).map(([name, value]) => h("div", { key: name }, h("dt", {}, shown(name, 60)), h("dd", {}, h("bdi", {}, shown(value, 200))))))),
   );
 }
 

@@ -47,16 +47,17 @@ class Dht extends Part {
       "section",
       { class: "panel dht", "aria-label": t("dht") },
       h("div", { class: "panel-head" }, h("h2", {}, t("dht")), h("small", {}, found.running ? t("dht.standing", { n: found.contacts.length, nodes: number(found.nodes_estimated) }) : t("dht.alone")), copyButton("ooder dht status")),
-      found.running || way ? this.ring(found, way) : null,
-      h(
-        "form",
-        { class: "place", onsubmit: (event) => (event.preventDefault(), this.trace(event.target.elements.ref.value.trim())) },
-        h("label", { for: "dht-ref", class: "hidden" }, t("dht.ref")),
-        h("input", { id: "dht-ref", name: "ref", type: "text", required: true, maxlength: "200", placeholder: "scene:daily-report", spellcheck: "false", autocomplete: "off" }),
-        h("button", { type: "submit", disabled: this.asking }, t(this.asking ? "dht.tracing" : "dht.trace")),
-      ),
-      way ? this.steps(way) : null,
-      results(),
+      h("div", { class: "dht-parts" }, found.running || way ? this.ring(found, way) : null, h("div", {}, this.form(), way ? this.steps(way) : null, results())),
+    );
+  }
+
+  form() {
+    return h(
+      "form",
+      { class: "place", onsubmit: (event) => (event.preventDefault(), this.trace(event.target.elements.ref.value.trim())) },
+      h("label", { for: "dht-ref", class: "hidden" }, t("dht.ref")),
+      h("input", { id: "dht-ref", name: "ref", type: "text", required: true, maxlength: "200", placeholder: "scene:daily-report", spellcheck: "false", autocomplete: "off" }),
+      h("button", { type: "submit", disabled: this.asking }, t(this.asking ? "dht.tracing" : "dht.trace")),
     );
   }
 

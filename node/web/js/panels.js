@@ -10,16 +10,23 @@ import { change, isRunning, state } from "./state.js";
 import { ago, bytes, number, t, until } from "./words.js";
 import { placeForm } from "./welcome.js";
 import "./dht.js";
+import "./people.js";
 import "./repositories.js";
 
 const PLACED = new Set(["local_fs", "git_repository"]);
 
 class Panels extends Part {
-  static watches = ["sources", "cache", "routes", "scan", "status"];
+  static watches = ["sources", "problems", "cache", "routes", "scan", "status"];
 
   connectedCallback() {
     super.connectedCallback();
     loadCache().catch(tellFailure);
+  }
+
+  draw() {
+    if (this.seen !== state.sources) loadProblems().catch(tellFailure);
+    this.seen = state.sources;
+    super.draw();
   }
 
   view() {
@@ -30,6 +37,8 @@ class Panels extends Part {
       h("p", { class: "muted" }, t("sources.text")),
       placeForm("sources-place"),
       h("div", { class: "panels" }, state.sources.map(panel), cache()),
+      h("oo-pairing", { key: "pairing" }),
+      h("oo-shares", { key: "shares" }),
       h("oo-repositories", { key: "repositories" }),
       offers("dht") ? h("oo-dht", { key: "dht" }) : null,
     );
@@ -38,6 +47,10 @@ class Panels extends Part {
 
 async function loadCache() {
   if (offers("cache")) change({ cache: await ask("cache") });
+}
+
+async function loadProblems() {
+  if (offers("problems") && state.sources.some((one) => Object.values(one.problems ?? {}).some(Boolean))) change({ problems: (await ask("problems")).problems });
 }
 
 const times = (one) =>
@@ -60,7 +73,7 @@ function panel(one) {
     { key: one.name, class: "panel source", "aria-label": sourceName(one.name) },
     h("div", { class: "panel-head" }, shape(one.name, 18), h("h2", {}, sourceName(one.name)), h("span", { class: "state" }, light(one.light), lightName(one))),
     h("p", { class: "muted" }, t("badge." + one.name)),
-    one.light === "offline" ? h("div", { class: "conflict" }, h("p", {}, shown(meaning(one), 400)), one.next_step ? h("p", { class: "muted" }, shown(one.next_step, 300)) : null) : null,
+    one.reason && !off ? h("div", { class: "conflict" }, h("p", {}, shown(one.light === "offline" ? meaning(one) : one.reason, 400)), one.next_step ? h("p", { class: "muted" }, shown(one.next_step, 300)) : null) : null,
     times(one),
     one.places?.length ? h("ul", { class: "places" }, one.places.map((place) => placeRow(one, place))) : null,
     h(
@@ -83,8 +96,20 @@ function placeRow(one, place) {
     "li",
     { key: text },
     h("bdi", {}, shown(path, 300)),
-    h("small", {}, one.looked_at?.[text] ? ago(one.looked_at[text]) : t("never"), one.problems?.[text] ? ` · ${t("place.problems", { n: one.problems[text] })}` : ""),
+    h("small", {}, one.looked_at?.[text] ? ago(one.looked_at[text]) : ""),
     own ? h("button", { type: "button", class: "quiet", "aria-label": t("place.remove", { place: shown(path, 120) }), onclick: () => changeSource(() => remove("places" + query({ place: one.name === "local_fs" ? path : text })), t("place.removed", { place: path })) }, t("remove")) : null,
+    one.problems?.[text] ? troubles(one, text) : null,
+  );
+}
+
+/** What could not be read at a place, and what to do. */
+function troubles(one, origin) {
+  const rows = (state.problems ?? []).filter((row) => row.source === one.name && row.origin === origin);
+  return h(
+    "details",
+    { class: "part" },
+    h("summary", {}, t("place.problems", { n: one.problems[origin] })),
+    h("ul", { class: "rows" }, rows.slice(0, 20).map((row, at) => h("li", { key: at }, row.place ? h("code", {}, shown(row.place, 200)) : null, h("span", {}, shown(row.message, 300)), h("span", { class: "muted" }, shown(row.next_step, 300))))),
   );
 }
 

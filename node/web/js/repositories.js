@@ -73,7 +73,7 @@ function repository(one) {
     h("div", { class: "card-top" }, h("span", { class: "badge source" }, shape(one.source), sourceName(one.source)), one.archived ? h("span", { class: "badge" }, t("repositories.archived")) : null),
     h("h3", {}, h("bdi", {}, shown(one.name, 120))),
     h("p", { class: "about" }, h("bdi", {}, shown(one.description, 300) || t("no_description"))),
-    h("p", { class: "badges muted" }, `★ ${number(one.stars)}`, ` ⑂ ${number(one.forks)}`, one.updated ? ` ${ago(one.updated)}` : "", one.owner ? [" ", h("bdi", {}, shown(one.owner, 60))] : null),
+    h("p", { class: "badges muted" }, [`★ ${number(one.stars)}`, `${t("signal.forks")} ${number(one.forks)}`, one.updated ? ago(one.updated) : "", shown(one.owner, 60)].filter(Boolean).join(" · ")),
     h("p", { class: "badges" }, one.items.slice(0, 8).map((ref) => h("button", { key: ref, type: "button", class: "plain", onclick: () => open(ref) }, h("bdi", {}, shown(ref, 80))))),
   );
 }

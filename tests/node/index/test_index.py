@@ -434,6 +434,15 @@ def test_its_revision_changes_with_every_write_of_anybody_and_with_nothing_else(
     assert index.revision() not in (before, theirs)
 
 
+def test_what_two_sources_have_seen_is_one_row(index: Index) -> None:
+    both = item("both")
+    fill(index, both)
+    index.apply([reading(sighted(both, origin="/other", source="git_repository"))], RULES, NOW)
+    for text in ("", "both"):
+        page = index.search(Query(text, sources=frozenset({"local_fs", "git_repository"})), NOW)
+        assert ([row.ref.id for row in page.rows], page.total) == (["both"], 1)
+
+
 def test_a_long_look_at_everything_keeps_no_search_waiting(index: Index) -> None:
     fill(index, item("a"))
     with index._turn("read"), ThreadPoolExecutor(1) as threads:
