@@ -22,7 +22,8 @@ from protocol.dnssd import SERVICE
 from protocol.lan_events import Offer
 from scenarios.avahi import Avahi, why_no_avahi
 from scenarios.netns import NetLab
-from sources.mdns_dns_sd import Found, published
+from sources.mdns_dns_sd import published
+from sources.mdns_services import Found
 
 ROUNDS = 12
 AVAHI_ROUNDS = 5

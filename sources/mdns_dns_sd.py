@@ -2,13 +2,15 @@
 
 Guide 3.2, ECOSYSTEM 1.8, LAN.md 3. A service is a hint that somebody may be at an address: it proves nothing, so everything here
 is hearsay, and it says nothing about who is alive, since records live for an hour after a crash: whom nobody else hears is probed
-(`mdns_watch`), and is not fresh while it does not answer. `on_address` is told every new address, so that the beacon can ask
-there. One agent is one place, whatever its service is called.
+(`mdns_watch`), and is not fresh while it does not answer. Between single looks nobody watches: whom an earlier one heard and this
+one does not is asked once more, and told as not fresh. `on_address` is told every new address, so that the beacon can ask there.
+One agent is one place, whatever its service is called.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,24 +24,23 @@ from protocol.dnssd import (
     SERVICE,
     SKILL_SERVICE,
     Txt,
-    decode_txt,
     encode_txt,
     instance_label,
     plausible_addresses,
     subtypes,
 )
-from protocol.identity import AGENT_CHARS, FINGERPRINT_CHARS
-from protocol.items import Channel, Evidence, Item, Json, Provided, Reading, Sighting, Standing, Survey
+from protocol.items import Reading, Survey
 from protocol.lan_events import Interface, Offer
 from protocol.query import Query
 from protocol.ratelimit import Bucket
-from protocol.refs import Kind, is_id
+from protocol.refs import Kind
 from sources.base import Emit
+from sources.mdns_services import ORIGIN, SOURCE, Found, Remembered, place_of, recalled, service_reading
 from sources.mdns_watch import Prober, Watcher
 from sources.ports import Context
 
-SOURCE = "mdns_dns_sd"
-ORIGIN = "lan"
+RECALL_S = 6.0  # seconds those have to answer whom only earlier looks heard; two tries of a port, then three questions
+FORGET_S = 4_500.0  # seconds after which they are gone: as long as their records would have lived (RFC 6762 10)
 QUIET = 0.25  # seconds without a new service after which a search has heard everybody
 
 
@@ -63,17 +64,6 @@ class Published:
     port: int
     txt: Mapping[str, bytes]
     subtypes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A service somebody publishes, as claimed."""
-
-    type: str
-    name: str
-    addresses: tuple[str, ...]
-    port: int
-    txt: Mapping[bytes, bytes | None]
 
 
 class Mdns(Prober, Protocol):
@@ -153,6 +143,7 @@ class Provider:
     async def search(self, query: Query, emit: Emit) -> None:
         """Report what is known, and browse for a moment when the source does not run."""
         clock = self._context.clock
+        silent = frozenset[str]()
         for service in list(self._services.values()):
             self._tell(service, [emit])
         if not self._turn.locked():
@@ -164,11 +155,11 @@ class Provider:
                     end = clock.loop() + self._config.wait_s
                     while (now := clock.loop()) < end and now < self._newest + QUIET:
                         await clock.sleep(min(end, self._newest + QUIET) - now)
+                    silent = await self._recall(emit)
                     browsing.cancel()
             finally:
                 self._emits.remove(emit)
-        places = frozenset(place for service in self._services.values() if (place := _place(service)))
-        emit(Survey(SOURCE, ORIGIN, clock.wall(), places))
+        emit(Survey(SOURCE, ORIGIN, clock.wall(), self._places() | silent))
 
     def heard(self) -> tuple[Found, ...]:
         """Every service that is there now, as claimed."""
@@ -201,13 +192,46 @@ class Provider:
             finally:
                 self._mdns = self._watcher = None
 
+    def _places(self) -> frozenset[str]:
+        return frozenset(place for service in self._services.values() if (place := place_of(service)))
+
+    async def _recall(self, emit: Emit) -> frozenset[str]:
+        """Ask once more whom an earlier look heard and this one did not, and say who is silent: their places."""
+        known = self._context.places.known(SOURCE, ORIGIN)
+        missed = [
+            one for mark in known.values() if (one := recalled(mark)) and place_of(one.service) not in self._places()
+        ]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RECALL_S), asyncio.TaskGroup() as group:
+                for one in missed:
+                    if not one.silent_since:  # who was silent before has been asked by this look, as everybody was
+                        group.create_task(self._ask_again(one.service))
+        wall, heard, silent = self._context.clock.wall(), self._places(), set[str]()
+        for one in missed:
+            since = one.silent_since or wall
+            if place_of(one.service) not in heard and wall - since < FORGET_S:
+                silent.add(place_of(one.service))
+                told = service_reading(one.service, (), wall, "no_answer", Remembered(one.service, one.seen_at, since))
+                if told:
+                    emit(told)
+        return frozenset(silent)
+
+    async def _ask_again(self, service: Found) -> None:
+        assert self._watcher is not None and self._mdns is not None
+        if self._watcher.can_probe(service) or self.is_heard(place_of(service)):
+            alive = await self._watcher.lives(service)
+        else:
+            alive = await self._mdns.reconfirm(service.type, service.name)
+        if alive:
+            self._found(service)
+
     def _watch(self, mdns: Mdns) -> Watcher:
         return Watcher(
             mdns,
             self._context.clock,
             self._services,
             self._addresses,
-            lambda service: self.is_heard(_place(service)),
+            lambda service: self.is_heard(place_of(service)),
             lambda name: self._tell(self._services[name], self._emits),
             self._lost,
         )
@@ -218,7 +242,7 @@ class Provider:
 
     def _found(self, service: Found) -> None:
         """A service was found or changed. Bounded: 1,024 services, 256 new ones per minute, the oldest forgotten."""
-        place, now = _place(service), self._context.clock.loop()
+        place, now = place_of(service), self._context.clock.loop()
         assert self._watcher is not None and self._news is not None
         if not place or place == self._ports.lan_offer().agent_id or self._services.get(service.name) == service:
             return
@@ -238,8 +262,8 @@ class Provider:
         service = self._services.pop(name, None)
         if self._watcher is not None:
             self._watcher.watch.forget(name)
-        place = _place(service) if service else ""
-        if place and not any(_place(other) == place for other in self._services.values()):
+        place = place_of(service) if service else ""
+        if place and not any(place_of(other) == place for other in self._services.values()):
             for emit in self._emits:
                 emit(Reading(SOURCE, ORIGIN, place, self._context.clock.wall()))
 
@@ -249,60 +273,6 @@ class Provider:
         for emit in emits if reading else ():
             assert reading is not None
             emit(reading)
-
-
-def service_reading(service: Found, addresses: Sequence[str], wall: float, why: str = "") -> Reading | None:
-    """A service as items: the agent (or the skill, for the older type) and what its TXT lists. None when it names nobody.
-
-    Without a plausible address the item is still told, with no location: seen, but nowhere to go. With `why` it is not fresh.
-    """
-    txt = decode_txt(service.txt)
-    if txt is None or not is_id(txt.agent_id):
-        return None
-    address = addresses[0] if addresses else ""
-    host = f"[{address}]" if ":" in address else address
-    location = f"http://{host}:{service.port}/" if address and service.port else ""
-    evidence = Evidence(Channel.HEARSAY)
-    # An agent id made from the key it claims can belong to nobody else: hearsay about that key's agent, not another one's claim.
-    its_own = len(txt.key) == FINGERPRINT_CHARS and txt.agent_id == f"node-{txt.key[:AGENT_CHARS].lower()}"
-    principal = f"key:{txt.key}" if its_own else f"lan:{address or 'unknown'}"
-
-    def sight(item: Item, standing: Standing) -> Sighting:
-        expires = wall if why else 0.0
-        return Sighting(
-            item,
-            SOURCE,
-            ORIGIN,
-            txt.agent_id,
-            location,
-            principal,
-            evidence,
-            wall,
-            expires_at=expires,
-            standing=standing,
-        )
-
-    kind = Kind.SKILL if service.type == SKILL_SERVICE else Kind.AGENT
-    facts: dict[str, Json] = {
-        "service": service.name,
-        "addresses": list(addresses),
-        "tcp_port": service.port,
-        "key_claim": txt.key,
-        "catalogue": {"digest": txt.catalogue, "count": txt.count},
-        "state": "suspect" if why else "fresh",
-        "reason": why,
-    }
-    provides = tuple(Provided(each) for each in txt.capabilities if is_id(each))
-    main = Item(kind, txt.agent_id, name=txt.name or txt.agent_id, provides=provides, facts=facts, dialect="dns-sd")
-    sightings = [sight(main, Standing.LISTING if kind is Kind.SKILL else Standing.MAIN)]
-    for each_kind, ids in ((Kind.CAPABILITY, txt.capabilities), (Kind.SCENE, txt.scenes)):
-        sightings += [sight(Item(each_kind, each, name=each), Standing.LISTING) for each in ids if is_id(each)]
-    return Reading(SOURCE, ORIGIN, txt.agent_id, wall, tuple(sightings))
-
-
-def _place(service: Found) -> str:
-    txt = decode_txt(service.txt)
-    return txt.agent_id if txt is not None and is_id(txt.agent_id) else ""
 
 
 def make(config: Config, ports: Ports) -> Provider:

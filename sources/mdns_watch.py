@@ -17,7 +17,7 @@ from protocol.dnssd import decode_txt
 from protocol.dnssd_watch import GONE_AFTER, ServiceWatch
 
 if TYPE_CHECKING:
-    from sources.mdns_dns_sd import Found
+    from sources.mdns_services import Found
     from sources.ports import Clock
 
 LOOK_SECONDS = 0.5  # between looks whether a probe is due
@@ -70,23 +70,30 @@ class Watcher:
         if service is None:
             self.watch.forget(name)
             return
-        async with self._slots:
-            txt = decode_txt(service.txt)
-            promised = txt is not None and bool(txt.path)
-            alive = self._is_heard(service) or await self._connects(service)
-            if not alive and not promised:
-                alive = await self._prober.reconfirm(service.type, name)
+        alive = await self.lives(service)
         if self._services.get(name) is not service:
             return  # it spoke or left meanwhile, and is judged by that
         if not alive:
-            await self._doubt(service, promised=promised)
+            await self._doubt(service, promised=_promises(service))
         elif self.watch.answered(name, self._clock.loop()):
             self._judged(name)
 
+    async def lives(self, service: Found) -> bool:
+        """One probe: whether somebody else vouches for it, its port takes a connection or, where none is promised, it answers."""
+        async with self._slots:
+            alive = self._is_heard(service) or await self._connects(service)
+            if not alive and not _promises(service):
+                alive = await self._prober.reconfirm(service.type, service.name)
+            return alive
+
+    def can_probe(self, service: Found) -> bool:
+        """Whether there is a port to connect to."""
+        return service.port >= LOWEST_PORT and bool(self._addresses(service))
+
     async def _connects(self, service: Found) -> bool:
-        addresses = self._addresses(service)
-        if not addresses or service.port < LOWEST_PORT:
+        if not self.can_probe(service):
             return True  # nowhere to ask: nothing can be said against it
+        addresses = self._addresses(service)
         if await self._prober.reachable(addresses, service.port):
             return True
         await self._clock.sleep(AGAIN_SECONDS)
@@ -105,3 +112,9 @@ class Watcher:
         elif times >= GONE_AFTER:
             await self._prober.flush(service.type, name)
             self._lost(name)
+
+
+def _promises(service: Found) -> bool:
+    """Whether it promises a peer plane at its port."""
+    txt = decode_txt(service.txt)
+    return txt is not None and bool(txt.path)

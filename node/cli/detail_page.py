@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from node.cli.peers import reason as peer_reason
 from node.cli.progress import label
 from node.cli.screen import COLORS, show
 from node.cli.session import Session
@@ -51,6 +52,8 @@ def _head(session: Session, body: Mapping[str, Any]) -> None:
     age = session.speaker.ago(session.service.now() - body["seen_at"])
     trust = screen.style(f"{TRUST_MARKS[body['trust']]} {body['trust']}", fg=COLORS[body["trust"]])
     screen.data(f"{trust} · {body['freshness']} ({age}) · {show(body['principal'], 120)}")
+    if body["freshness"] != "fresh" and body["facts"].get("reason"):
+        screen.data(screen.style(peer_reason(session, str(body["facts"]["reason"])), fg="yellow"))
     if body["digest"]:
         screen.data(f"{body['digest'][:23]}… · {body['files']} files · {size(body['size'])}")
     if body["status"] != "active":

@@ -23,7 +23,8 @@ from node.io.datagrams import Within
 from node.io.interfaces import InterfaceWatch, list_interfaces
 from protocol import limits
 from protocol.lan_events import Interface
-from sources.mdns_dns_sd import Found, Published
+from sources.mdns_dns_sd import Published
+from sources.mdns_services import Found
 
 _GROUP, _PORT = "224.0.0.251", 5353
 _QUERY, _PTR, _IN = 0, 12, 1

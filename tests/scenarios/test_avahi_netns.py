@@ -14,7 +14,8 @@ from protocol.dnssd import SERVICE, decode_txt
 from protocol.lan_events import Offer
 from scenarios.avahi import Avahi, why_no_avahi
 from scenarios.netns import NetLab, why_not
-from sources.mdns_dns_sd import Found, Published, published
+from sources.mdns_dns_sd import Published, published
+from sources.mdns_services import Found
 
 REASON = why_not() or why_no_avahi()
 pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.skipif(bool(REASON), reason=REASON or "avahi")]

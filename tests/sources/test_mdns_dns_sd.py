@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from protocol import limits
 from protocol.dnssd import SERVICE, SKILL_SERVICE, Txt, encode_txt
+from protocol.freshness import fresh_until, freshness
 from protocol.items import Channel, Reading, Report, Survey
 from protocol.lan_events import Interface
-from protocol.query import Query
+from protocol.query import Freshness, Query
 from protocol.refs import Kind
-from sources.mdns_dns_sd import Config, Found, Provider, Published, make
-from tests.fakes.lan_ports import LanPorts
+from sources.mdns_dns_sd import FORGET_S, Config, Provider, Published, make
+from sources.mdns_services import Found, Remembered, recalled
+from tests.fakes.lan_ports import LanPorts, NoPlaces
 from tests.fakes.virtual_time import run_virtual
 
 
@@ -249,3 +252,92 @@ def test_probes_are_limited_in_rate_whatever_is_advertised() -> None:
         assert 500 <= len(mdns.probed) <= limits.SERVICE_PROBES_PER_SECOND * 31
 
     story(act, (30.0, look))
+
+
+def looks(*each: Callable[[FakeMdns], None]) -> list[list[Report]]:
+    """Single looks a minute apart, each by a new process that knows what the one before told."""
+
+    async def main() -> list[list[Report]]:
+        mdns, ports, told = FakeMdns(), MdnsPorts(FakeMdns()), list[list[Report]]()
+        known: dict[str, str] = {}
+        places = NoPlaces()
+        places.known = lambda source, origin: dict(known)  # type: ignore[method-assign]
+        ports.context = replace(ports.context, places=places)
+        ports.mdns = lambda only: mdns  # type: ignore[method-assign]
+        for prepare in each:
+            prepare(mdns)
+            heard: list[Report] = []
+            began = asyncio.get_running_loop().time()
+            await make(Config(), ports).search(Query(), heard.append)
+            assert asyncio.get_running_loop().time() - began < 8.0
+            survey = heard[-1]
+            assert isinstance(survey, Survey)
+            known |= {one.place: one.signature for one in heard if isinstance(one, Reading)}
+            known = {place: mark for place, mark in known.items() if place in survey.places}
+            told.append(heard)
+            await asyncio.sleep(60.0)
+        return told
+
+    return run_virtual(main())
+
+
+def gone(mdns: FakeMdns) -> None:
+    mdns.waiting, mdns.dead, mdns.mute = [], {"10.0.0.9"}, {service("node-9").name}
+
+
+def there(mdns: FakeMdns) -> None:
+    mdns.waiting, mdns.dead, mdns.mute = [service("node-9", name="厨房")], set(), set()
+
+
+def unheard(mdns: FakeMdns) -> None:
+    mdns.waiting = []
+
+
+def test_a_later_single_look_says_who_is_silent_and_when_it_was_last_seen() -> None:
+    first, second, third, back = looks(there, gone, lambda mdns: None, there)
+    seen = first[0].sightings[0].seen_at  # type: ignore[union-attr]
+    for look in (second, third):
+        reading, survey = look
+        assert isinstance(reading, Reading) and isinstance(survey, Survey) and survey.places == {"node-9"}
+        main = reading.sightings[0]
+        assert (main.item.name, main.item.facts["reason"], main.seen_at) == ("厨房", "no_answer", seen)
+        assert freshness(main.seen_at, fresh_until(main), reading.at) is Freshness.STALE
+    assert says(back[:-1]) == ("fresh", "", 0.0)
+
+
+def test_who_was_only_not_heard_answers_when_asked_and_stays_fresh() -> None:
+    (_, _), (reading, survey) = looks(there, unheard)
+    assert isinstance(reading, Reading) and says([reading]) == ("fresh", "", 0.0)
+    assert isinstance(survey, Survey) and survey.places == {"node-9"}
+
+
+def test_without_a_port_to_ask_the_responder_is_asked() -> None:
+    def no_interface(mdns: FakeMdns) -> None:
+        gone(mdns)
+        mdns.interfaces = ()
+
+    _, (reading, _) = looks(there, no_interface)
+    assert isinstance(reading, Reading) and says([reading])[:2] == ("suspect", "no_answer")
+
+
+def test_after_the_life_of_its_records_a_silent_service_is_gone() -> None:
+    minutes = int(FORGET_S / 60) + 2
+    told = looks(there, gone, *[unheard] * minutes)
+    assert isinstance(told[2][-1], Survey) and told[2][-1].places == {"node-9"}
+    (survey,) = told[-1]
+    assert isinstance(survey, Survey) and survey.places == frozenset()
+
+
+def test_a_spoilt_memory_is_none() -> None:
+    kept = Remembered(service("node-9", name="书房"), 7.0, 9.0)
+    assert recalled(kept.encode()) == kept
+    for spoilt in (
+        "",
+        "x",
+        "[]",
+        "{}",
+        "[1,2,3,4,5,6,7]",
+        '["a","b",["c"],"d",{},1,2]',
+        '["a","b",[],1,{"书":""},1,2]',
+    ):
+        assert recalled(spoilt) is None
