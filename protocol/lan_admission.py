@@ -144,10 +144,12 @@ class Admission:
             return Refused(Refusal.SOURCE_RATE)
         if not awaited and not self._forgers.has(ip, now) and not self._known("", ip):
             return Refused(Refusal.FORGER)
+        claim = self._seal.claim(peek_record(data))
+        if claim is not None and not awaited and not self._keys.has(claim[0], now):
+            return Refused(Refusal.KEY_RATE)
         mark = _fingerprint(data)
         if mark in self._seen:
             return Refused(Refusal.DUPLICATE)
-        claim = self._seal.claim(peek_record(data))
         known = awaited or (claim is not None and self._known(claim[0], ip))
         if claim is not None and not awaited and not self._keys.take(claim[0], now):
             return Refused(Refusal.KEY_RATE)

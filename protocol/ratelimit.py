@@ -24,12 +24,17 @@ class Bucket:
         """Take `amount` tokens if they are there. A clock that steps back adds nothing."""
         level = self.level(now)
         self._at = now
-        self._level = level - amount if level >= amount else level
-        return level >= amount
+        if level < amount:
+            self._level = level
+            return False
+        self._level = level - amount
+        return True
 
     def level(self, now: float) -> float:
         """How many tokens are there."""
-        return min(self._burst, self._level + max(0.0, now - self._at) * self._rate)
+        passed = now - self._at
+        level = self._level + passed * self._rate if passed > 0.0 else self._level
+        return level if level < self._burst else self._burst
 
 
 class KeyedBuckets:

@@ -73,6 +73,7 @@ class LanSockets:
         self._port, self._only, self._extra, self._within = port, tuple(only), tuple(ears), within
         self._ears: dict[tuple[int, int], socket.socket] = {}  # (family, port)
         self._mouths: dict[Interface, socket.socket] = {}
+        self._origins: dict[str, str] = {}  # ip -> interface
         self._watch = InterfaceWatch(self.look)
         self._listener: Listener | None = None
         self.problem = ""
@@ -97,6 +98,7 @@ class LanSockets:
         """Look at the interfaces again and make the sockets match."""
         with self._within():
             wanted = list_interfaces(self._only)
+            self._origins.clear()
             for gone in set(self._mouths) - set(wanted):
                 self._shut(self._mouths.pop(gone))
             for interface in wanted:
@@ -191,7 +193,7 @@ class LanSockets:
         listener = self._listener
         if listener is None:
             return
-        end, before = time.monotonic() + DRAIN_SECONDS, ("", "")
+        end = time.monotonic() + DRAIN_SECONDS
         for _ in range(DRAIN_MOST):
             try:
                 data, address = sock.recvfrom(limits.DATAGRAM_READ + 1)
@@ -200,11 +202,10 @@ class LanSockets:
             except OSError as error:  # an ICMP answer to something sent before, or the interface went away
                 self._traffic(iface).failed[_errno_name(error)] += 1
                 break
-            ip, port = str(address[0]), int(address[1])
-            name = iface or (self._interface_of(ip) if ip != before[0] else before[1])
-            before = ip, name
+            ip = address[0]
+            name = iface or self._interface_of(ip)
             self._traffic(name).received += 1
-            listener.datagram(data, ip, port, name)
+            listener.datagram(data, ip, address[1], name)
             if time.monotonic() > end:
                 break
         listener.drained()
@@ -228,13 +229,21 @@ class LanSockets:
         return next(iter((*named, *near, *same)), None)
 
     def _interface_of(self, ip: str) -> str:
-        if "%" in ip:
-            return ip.partition("%")[2]
-        address = read_address(ip)
-        return next((each.name for each in self._mouths if ":" not in each.ip and address in _network(each)), "")
+        found = self._origins.get(ip)
+        if found is None:
+            address = read_address(ip)
+            near = (each.name for each in self._mouths if ":" not in each.ip and address in _network(each))
+            found = ip.partition("%")[2] or next(near, "")
+            if len(self._origins) >= limits.SOURCES:
+                self._origins.clear()
+            self._origins[ip] = found
+        return found
 
     def _traffic(self, iface: str) -> Traffic:
-        return self.traffic.setdefault(iface, Traffic())
+        found = self.traffic.get(iface)
+        if found is None:
+            found = self.traffic[iface] = Traffic()
+        return found
 
 
 @lru_cache(maxsize=256)
