@@ -51,9 +51,13 @@ class ForgeProvider:
 
     def __init__(self, config: Config, ports: Ports) -> None:
         self._config = config
-        self._tools = Tools(self.name, config, ports.context, ports.git(GitBounds()))
-        self._servers: list[tuple[ForgeClient, ServerSettings]] = [
-            (ForgeClient(forge, ports.http(bounds_of(forge, settings)), ports.context.clock), settings)
+        self._clock = ports.context.clock
+        self._servers: list[tuple[ForgeClient, ServerSettings, Tools]] = [
+            (
+                ForgeClient(forge, ports.http(bounds_of(forge, settings)), self._clock),
+                settings,
+                Tools(self.name, config, ports.context, ports.git(GitBounds(ca_file=settings.ca_file))),
+            )
             for forge, settings in config.places()
         ]
         self._remark: OoderError | None = None
@@ -63,7 +67,7 @@ class ForgeProvider:
     @property
     def clients(self) -> Sequence[ForgeClient]:
         """One for each forge: what was asked, what is left of the allowance."""
-        return [client for client, _ in self._servers]
+        return [client for client, _, _ in self._servers]
 
     def remark(self) -> OoderError | None:
         """Why the last look was not whole, for the light."""
@@ -77,7 +81,7 @@ class ForgeProvider:
 
         A look without words that comes sooner than `every` seconds after the last one only repeats what that one confirmed.
         """
-        clock = self._tools.context.clock
+        clock = self._clock
         if not query.text.strip():
             if clock.loop() < self._next:
                 for survey in self._surveys.values():
@@ -91,8 +95,8 @@ class ForgeProvider:
             emit(report)
 
         outcomes = []
-        for client, settings in self._servers:
-            outcomes.append((client, await ServerLook(client, settings, self._tools, tell).run(query)))
+        for client, settings, tools in self._servers:
+            outcomes.append((client, await ServerLook(client, settings, tools, tell).run(query)))
         self._conclude(outcomes, clock.loop())
 
     def _conclude(self, outcomes: Sequence[tuple[ForgeClient, Outcome]], now: float) -> None:

@@ -211,7 +211,9 @@ def _error_of(failed: GitFailedError, url: RepoUrl, bounds: GitBounds) -> OoderE
         return IntegrityError("git.hostile_objects", url=str(url), reason=failed.reason)
     if failed.too_large:
         return DataError("git.too_large", url=str(url), limit=bounds.pack_bytes // limits.MIB)
-    return UnavailableError("git.unreachable", url=str(url), reason=failed.reason)
+    codes = {"git.moved": failed.moved, "git.untrusted": failed.untrusted, "git.login": failed.login}
+    code = next((code for code, holds in codes.items() if holds), "git.unreachable")
+    return UnavailableError(code, url=str(url), reason=failed.reason)
 
 
 def _packs(mirror: Path) -> list[Path]:

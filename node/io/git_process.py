@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +39,7 @@ _HARDENING: Final = (
     "fetch.fsckObjects=true",
     "fetch.unpackLimit=1",
     "credential.helper=",
-    "http.followRedirects=initial",
+    "http.followRedirects=false",
     "http.lowSpeedLimit=1000",
     "http.lowSpeedTime=20",
     "gc.auto=0",
@@ -68,6 +70,24 @@ class GitFailedError(Exception):
         )
 
     @property
+    def moved(self) -> bool:
+        """The server sent us elsewhere."""
+        return re.search(r"returned error: 30[1278]\b", self.stderr) is not None
+
+    @property
+    def untrusted(self) -> bool:
+        """Its certificate, or the authorities it should be checked against, are no good."""
+        return re.search(r"unable to access .*(certificate|CA cert)", self.stderr) is not None
+
+    @property
+    def login(self) -> bool:
+        """It wants to know who asks."""
+        return any(
+            text in self.stderr
+            for text in ("could not read Username", "could not read Password", "Authentication failed")
+        )
+
+    @property
     def disk(self) -> bool:
         return any(
             text in self.stderr for text in ("No space left", "Read-only file system", "unable to create temporary")
@@ -89,6 +109,7 @@ class GitProcess:
         self._home = home
         self._bounds = bounds
         self._git = ""
+        self._dotted: dict[RepoUrl, RepoUrl] = {}
         self.started = 0
 
     async def run(self, args: Sequence[str], url: RepoUrl | None, seconds: float, stdin: bytes = b"") -> bytes:
@@ -96,7 +117,20 @@ class GitProcess:
 
         Raises GitFailedError, TimeoutError, UnavailableError `git.missing`.
         """
-        async with asyncio.timeout(seconds), self.open(args, url, stdin) as output:
+        async with asyncio.timeout(seconds):
+            try:
+                return await self._run(args, self._dotted.get(url, url) if url else None, stdin)
+            except GitFailedError as failed:
+                if url is None or url in self._dotted or not failed.moved or url.path.endswith(".git"):
+                    raise
+            # Redirects are not followed, but some forges send whoever asks for `x` to `x.git`.
+            dotted = replace(url, path=f"{url.path}.git")
+            found = await self._run(args, dotted, stdin)
+            self._dotted[url] = dotted
+            return found
+
+    async def _run(self, args: Sequence[str], url: RepoUrl | None, stdin: bytes) -> bytes:
+        async with self.open(args, url, stdin) as output:
             return await _read_bounded(output, limits.GIT_OUTPUT_BYTES)
 
     @asynccontextmanager

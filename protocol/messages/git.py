@@ -43,6 +43,24 @@ MESSAGES = {
         "What was found there earlier stays searchable. Check the address and the network, then: ooder scan",
         "之前发现的内容仍可搜索。请检查地址和网络，然后运行：ooder scan",
     ),
+    "git.moved": Message(
+        "{url} leads to another address, which is not followed",
+        "{url} 指向另一地址，不予跟随",
+        "Open it in a browser; if the repository has moved to a place you trust, configure that address.",
+        "请在浏览器中打开；若仓库已迁移到您信任的位置，请配置新地址。",
+    ),
+    "git.untrusted": Message(
+        "nobody vouches for the certificate of {url}: {reason}",
+        "{url} 的证书不受信任：{reason}",
+        "For a company's own authority name its PEM file: `ca_file` of the source in config.yaml (ooder paths).",
+        "若为公司自有证书机构，请在 config.yaml（ooder paths）中以该来源的 `ca_file` 指定其 PEM 文件。",
+    ),
+    "git.login": Message(
+        "{url} wants a user name and a password, or there is no such repository",
+        "{url} 要求用户名和密码，或该仓库不存在",
+        "Passwords are never asked for: check the name, or use an ssh address (git@host:owner/repository).",
+        "不会询问密码：请检查名称，或使用 ssh 地址（git@主机:所有者/仓库）。",
+    ),
     "git.timeout": Message(
         "{url} did not answer within {seconds} s",
         "{url} 在 {seconds} 秒内没有响应",
