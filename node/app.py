@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cached_property
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from protocol.lan_admission import Floor
 from protocol.lan_events import Offer
 from protocol.lan_extension import Seal
 from protocol.peers import Peer
-from sources.base import DiscoveryProvider
+from sources.base import DiscoveryProvider, Patient
 from sources.ports import Clock, Context, Places
 
 if TYPE_CHECKING:
@@ -164,6 +164,13 @@ def make_providers(config: Config, names: Sequence[str], ports: NodePorts) -> Ma
         made[name] = provider
     _introduce(made, ports)
     return made
+
+
+def ask_at_once(providers: Iterable[DiscoveryProvider]) -> None:
+    """Have sources that remember when they asked last (an optional method `ask_at_once`) ask again all the same."""
+    for provider in providers:
+        if isinstance(provider, Patient):
+            provider.ask_at_once()
 
 
 def shared_pointers(service: Service) -> Sequence[Pointer]:

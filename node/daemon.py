@@ -199,7 +199,7 @@ class Daemon:
         while True:
             try:
                 before = service.last_event()
-                outcome = await service.scan(self._tell, service.scope_sources())
+                outcome = await service.scan(self._tell, service.scope_sources(), wished=False)
                 if outcome.changes and before:
                     self._changed(outcome.changes)
             except OoderError as error:  # a full disk ends a scan, not the node

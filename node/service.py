@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from node.aggregator import Aggregator, storage_failure
-from node.app import NodePorts, make_providers, shared_pointers
+from node.app import NodePorts, ask_at_once, make_providers, shared_pointers
 from node.bodies import row_body
 from node.cache_parts import Cleared, parts_of, remove_parts
 from node.cache_tree import CacheRow, write_cache
@@ -256,13 +256,18 @@ class Service:
         return self.index.newest()
 
     # --- Acting ----------------------------------------------------------------------------------------------------
-    async def scan(self, tell: Callable[[SearchEvent], None], names: Sequence[str]) -> ScanOutcome:
+    async def scan(
+        self, tell: Callable[[SearchEvent], None], names: Sequence[str], *, wished: bool = True
+    ) -> ScanOutcome:
         """Ask the sources, take in what they say as it comes, write the cache tree. One scan at a time per home.
 
+        What somebody `wished` is asked at once, also of sources that are else asked less often than there are scans.
         Raises StorageError when the home cannot be written; a source's failure is its state in the outcome.
         """
         async with FileLock(self.paths.scan_lock).waiting():
             providers = make_providers(self.config, tuple(names), self.ports)
+            if wished:
+                ask_at_once(providers.values())
             aggregator = Aggregator(self.index, lambda: self.rules, self._clock)
             self.ports.waiting.add(aggregator)
             settings = self.config.settings.scan

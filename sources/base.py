@@ -6,7 +6,7 @@ A third-party source is an entry point of group `ooder.sources` that names a `ma
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from protocol.items import Report
 from protocol.query import Query
@@ -14,6 +14,14 @@ from protocol.refs import Kind
 
 Emit = Callable[[Report], None]
 """How a source speaks. Never blocks, never raises."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A source that asks less often than it is asked, and what it does when a person wants to know now."""
+
+    def ask_at_once(self) -> None:
+        """Let the next search ask, however lately the last one did."""
 
 
 class DiscoveryProvider(Protocol):

@@ -73,6 +73,10 @@ class ForgeProvider:
         """Why the last look was not whole, for the light."""
         return self._remark
 
+    def ask_at_once(self) -> None:
+        """See `sources.base.Patient`."""
+        self._next = float("-inf")
+
     async def run(self, emit: Emit) -> None:
         """Forges push nothing; scans ask them."""
 

@@ -556,6 +556,9 @@ async def test_soon_repeated_looks_only_repeat_what_was_confirmed(tmp_path: Path
     await here.provider.search(Query(), here.heard)
     assert len(forge.asked) == before
     assert here.heard.surveys[-1] == here.heard.surveys[-2]
+    here.provider.ask_at_once()
+    await here.provider.search(Query(), here.heard)
+    assert len(forge.asked) > before
 
 
 async def test_delivers_by_the_api_what_git_cannot_reach(tmp_path: Path, forge: FakeForge) -> None:
