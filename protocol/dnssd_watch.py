@@ -2,8 +2,8 @@
 
 A record of mDNS lives for 75 minutes after a crash (RFC 6762 10), so a service nobody else vouches for is probed every `EVERY`
 seconds. One silent probe (the shell tries twice) makes it suspect: with the shell's bounds within 8 s of a crash. `GONE_AFTER` silent
-probes end it. Probes of all services together stay below `limits.SERVICE_PROBES_PER_SECOND`; with more services than that allows
-the gaps grow, and nobody is judged unasked.
+probes end it. Probes of all services together stay below `limits.SERVICE_PROBES_PER_SECOND`: with more than 150 services the gaps
+grow, from 250 on beyond what the 8 s allow, and nobody is judged unasked.
 """
 
 from __future__ import annotations

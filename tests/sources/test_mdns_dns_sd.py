@@ -254,6 +254,22 @@ def test_probes_are_limited_in_rate_whatever_is_advertised() -> None:
     story(act, (30.0, look))
 
 
+def test_a_crash_among_two_hundred_and_fifty_is_seen_within_eight_seconds_too() -> None:
+    everybody = [service(f"node-{number}", f"10.0.0.{number + 1}") for number in range(250)]
+
+    def act(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        for one in everybody:
+            mdns.found(one)
+
+    def crash(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        mdns.dead = {ip for one in everybody[::10] for ip in one.addresses}
+
+    def doubted(mdns: FakeMdns, provider: Provider, heard: list[Report]) -> None:
+        assert {one.name for one in everybody if provider.why(one.name)} == {one.name for one in everybody[::10]}
+
+    story(act, (30.0, crash), (8.0, doubted))
+
+
 def looks(*each: Callable[[FakeMdns], None]) -> list[list[Report]]:
     """Single looks a minute apart, each by a new process that knows what the one before told."""
 
