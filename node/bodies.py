@@ -40,8 +40,9 @@ def row_body(row: Row) -> dict[str, object]:
     }
 
 
-def state_body(state: SourceState) -> dict[str, object]:
-    """A source's state."""
+def state_body(state: SourceState, language: str = "en") -> dict[str, object]:
+    """A source's state; what is wrong with it in `language`."""
+    said = state.said(language)
     return {
         "name": state.name,
         "light": state.light.value,
@@ -50,8 +51,8 @@ def state_body(state: SourceState) -> dict[str, object]:
         "next_retry": state.next_retry,
         "seconds": round(state.seconds, 3),
         "code": state.code,
-        "reason": state.reason,
-        "next_step": state.next_step,
+        "reason": said.text,
+        "next_step": said.next_step,
     }
 
 

@@ -29,6 +29,6 @@ def check_forges(paths: Paths) -> Finding:
         state = states.get(name)
         if state is not None and state.light in (Light.OFFLINE, Light.SLOW) and state.reason:
             words[-1] += f": {state.reason}"
-            fixes.append(state.next_step)
+            fixes.append(state.said("en").next_step)
     fix = next(filter(None, fixes), "")
     return Finding("forges", Health.WARN if fixes else Health.OK, "; ".join(words), fix)

@@ -235,7 +235,7 @@ class Service:
         for name in self.config.source_names():
             state = saved.get(name, SourceState(name))
             off = not self.config.enabled.get(name, True)
-            found.append(replace(state, light=Light.DISABLED, reason="") if off else state)
+            found.append(replace(state, light=Light.DISABLED, code="") if off else state)
         return found
 
     def places_of(self, name: str) -> list[str]:

@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from protocol.errors import OoderError, UnavailableError
+from protocol.errors import OoderError, Param, UnavailableError
 from protocol.items import Confirmation, Reading, Report, Survey
+from protocol.messages import MESSAGES, Rendered, render
 from protocol.query import Query
 from sources.base import DiscoveryProvider
 from sources.ports import Clock
@@ -44,7 +45,7 @@ GLYPHS = {Light.ONLINE: "🟢", Light.SLOW: "🟡", Light.OFFLINE: "🔴", Light
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What is known about one source. Times are wall seconds, 0 = never; `code`, `reason` and `next_step` explain a bad light."""
+    """What is known about one source. Times are wall seconds, 0 = never; `code` and `params` explain a bad light."""
 
     name: str
     light: Light = Light.CONNECTING
@@ -54,8 +55,18 @@ class SourceState:
     places: int = 0  # seen in the last search
     seconds: float = 0.0  # duration of the last search
     code: str = ""
-    reason: str = ""
-    next_step: str = ""
+    params: Mapping[str, Param] = field(default_factory=dict)
+
+    def said(self, language: str) -> Rendered:
+        """What happened and what can be done, in `language`; nothing while nothing is wrong."""
+        if self.code not in MESSAGES:
+            return Rendered(self.code, "")
+        return render(self.code, self.params, language)
+
+    @property
+    def reason(self) -> str:
+        """What happened, in English."""
+        return self.said("en").text
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +157,10 @@ class Supervisor:
 
     def _failed(self, name: str, error: BaseException) -> SourceState:
         if isinstance(error, OoderError):
-            code, reason, step = error.code, error.text(), error.next_step()
-        else:
-            log.error("source %s failed", name, exc_info=error)
-            code, reason, step = "source.failed", f"{type(error).__name__}: {error}", ""
-        return replace(self.states[name], light=Light.OFFLINE, code=code, reason=reason, next_step=step)
+            return _explained(self.states[name], Light.OFFLINE, error)
+        log.error("source %s failed", name, exc_info=error)
+        known = UnavailableError("source.failed", source=name, reason=f"{type(error).__name__}: {error}")
+        return _explained(self.states[name], Light.OFFLINE, known)
 
     async def search(self, query: Query, names: Iterable[str], tell: Callable[[SearchEvent], None]) -> None:
         """Ask the named sources in parallel, each under its own deadline; `tell` gets events as they come, the last one of
@@ -223,7 +233,11 @@ def _remarked(state: SourceState, provider: DiscoveryProvider) -> SourceState:
     remark: OoderError | None = getattr(provider, "remark", lambda: None)()
     if remark is None:
         return state
-    return replace(state, light=Light.SLOW, code=remark.code, reason=remark.text(), next_step=remark.next_step())
+    return _explained(state, Light.SLOW, remark)
+
+
+def _explained(state: SourceState, light: Light, error: OoderError) -> SourceState:
+    return replace(state, light=light, code=error.code, params=error.params)
 
 
 def _retry_after(error: BaseException) -> float:

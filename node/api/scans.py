@@ -200,7 +200,7 @@ def scan_body(scan: Scan, language: str) -> dict[str, Any]:
                 "stage": one.stage,
                 "found": one.found,
                 "problems": one.problems,
-                "state": state_body(one.state) if one.state else None,
+                "state": state_body(one.state, language) if one.state else None,
             }
             for name, one in scan.sources.items()
         ],

@@ -81,7 +81,9 @@ def finished_line(event: Finished, speaker: Speaker) -> str:
     state = event.state
     glyph = GLYPHS[state.light]
     if state.light is Light.OFFLINE:
-        return f"{glyph} {label(state.name)}: " + speaker.say("scan.failed", reason=show(state.reason, 300))
+        return f"{glyph} {label(state.name)}: " + speaker.say(
+            "scan.failed", reason=show(state.said(speaker.language).text, 300)
+        )
     return f"{glyph} {label(state.name)}: " + speaker.say(
         "scan.done", places=state.places, problems=event.problems, seconds=f"{state.seconds:.1f}"
     )

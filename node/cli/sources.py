@@ -56,7 +56,9 @@ def list_sources(session: Session) -> None:
             "light.unknown" if not state.last_attempt and state.light is Light.CONNECTING else f"light.{state.light}"
         )
         last = session.speaker.ago(now - state.last_success) if state.last_success else say("never")
-        remark = show(state.reason) or "; ".join(show(place, 80) for place in session.service.places_of(state.name))
+        remark = show(state.said(session.speaker.language).text) or "; ".join(
+            show(place, 80) for place in session.service.places_of(state.name)
+        )
         rows.append(
             (f"{GLYPHS[state.light]} {label(state.name)}", say(known), str(counts.get(state.name, 0)), last, remark)
         )

@@ -8,7 +8,7 @@ import pytest
 
 from node.doctor import Finding, Health, examine
 from node.paths import Paths
-from node.source_states import save_states
+from node.source_states import read_states, save_states
 from node.supervisor import Light, SourceState
 
 
@@ -49,10 +49,10 @@ def test_a_key_file_that_others_can_read(paths: Paths, monkeypatch: pytest.Monke
 
 def test_how_the_last_look_went(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OODER_SCOPE", "community")
-    state = SourceState(
-        "github", Light.SLOW, code="forge.low_allowance", reason="3 of 60 left", next_step="Name a key."
-    )
+    params = {"host": "github.com", "left": 3, "limit": 60, "waiting": 2}
+    state = SourceState("github", Light.SLOW, code="forge.low_allowance", params=params)
     save_states(paths.states, {"github": state})
     found = said(paths)
-    assert (found.health, found.found) == (Health.WARN, "github without a key: 3 of 60 left")
-    assert found.fix == "Name a key."
+    assert (found.health, found.found) == (Health.WARN, "github without a key: " + state.reason)
+    assert found.fix == state.said("en").next_step
+    assert "3/60" in read_states(paths.states)["github"].said("zh").text

@@ -127,7 +127,7 @@ async def status(call: Call) -> dict[str, Any]:
             "offline": service.is_offline(),
             "node_pid": os.getpid(),
             "counts": dict(service.counts()),
-            "sources": [state_body(state) for state in service.states()],
+            "sources": [state_body(state, call.language) for state in service.states()],
             "newest": service.newest(),
             "last_event": service.last_event(),
             "never_scanned": service.never_scanned(),

@@ -64,7 +64,7 @@ async def list_sources(call: Call) -> dict[str, Any]:
             "scope": scope.value,
             "sources": [
                 {
-                    **state_body(state),
+                    **state_body(state, call.language),
                     "badge": registry.BADGES.get(state.name, "🔌"),
                     "enabled": state.light is not Light.DISABLED,
                     "in_scope": state.name in asked,
