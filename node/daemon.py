@@ -136,8 +136,9 @@ class Daemon:
     async def _obey(self, aggregator: Aggregator) -> None:
         """What was pushed may concern what is installed: a revoked release is out of service at once, not at the next scan."""
         engine = Engine(self._service)
+        seen = 0
         while True:
-            await aggregator.changed()
+            seen = await aggregator.changed(seen)
             try:
                 await asyncio.to_thread(engine.after_scan)
             except OoderError as error:

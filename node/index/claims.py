@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from protocol.errors import DataError
 from protocol.item_json import decode_sighting, encode_sighting, read_json, write_json
 from protocol.items import Channel, Reading, Sighting
 
 Row = tuple[object, ...]
+MOST = 2**53
+"""Bound of every number: what JSON carries exactly."""
 _SEEN = "iif(s.timed, s.seen_at, max(s.seen_at, o.surveyed_at))"
 COLUMNS = f"s.sighting_n, {_SEEN}, iif(s.expires_at, s.expires_at + {_SEEN} - s.seen_at, 0.0), o.source, o.origin, p.place, d.claim"
 """What `decode_row` reads, from sightings s, documents d, places p, origins o. What a place says is as young as the last whole look
@@ -36,8 +39,18 @@ def is_timed(sighting: Sighting) -> bool:
 
 
 def encode_row(place_n: int, sighting: Sighting) -> Row:
-    """The columns of table sightings after its number."""
+    """The columns of table sightings after its number. Raises DataError `index.refused` for numbers that could not be read back."""
     item = sighting.item
+    for number in (
+        sighting.seen_at,
+        sighting.expires_at,
+        sighting.size,
+        sighting.files,
+        sighting.seq,
+        *sighting.signals.values(),
+    ):
+        if not -MOST < number < MOST:  # neither is "not a number"
+            raise DataError("index.refused", reason=f"{item.id}: a number beyond all bounds")
     times = (sighting.seen_at, sighting.expires_at, is_timed(sighting))
     return (place_n, item.kind.value, item.id, *times)
 

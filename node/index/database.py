@@ -21,7 +21,7 @@ from node.index.reading import Counts, OriginInfo, Told
 from node.index.searching import Page, Row
 from node.index.writing import Rules
 from protocol import limits
-from protocol.errors import StorageError
+from protocol.errors import DataError, StorageError
 from protocol.item_json import write_json
 from protocol.items import Report, Sighting
 from protocol.merge import Entry
@@ -64,7 +64,9 @@ class Index:
 
     # --- Writing ---------------------------------------------------------------------------------------------------
     def apply(self, reports: Sequence[Report], rules: Rules, now: float, notes: Sequence[events.Change] = ()) -> int:
-        """Take in reports, and log notes after their changes, in one transaction; returns how many changes were logged."""
+        """Take in reports, and log notes after their changes, in one transaction; returns how many changes were logged.
+
+        Raises StorageError, and DataError `index.refused` when one of the reports holds what no index can keep."""
         return self._write(lambda db: [*writing.apply(db, reports, rules, now), *notes], now)
 
     def merge_again(self, rules: Rules, now: float, what: Collection[str] = ()) -> int:
@@ -159,7 +161,10 @@ class Index:
     # --- The file ----------------------------------------------------------------------------------------------------
     def _write(self, work: Callable[[sqlite3.Connection], list[events.Change]], now: float) -> int:
         def all_of_it(db: sqlite3.Connection) -> int:
-            changes = work(db)
+            try:
+                changes = work(db)
+            except (ValueError, TypeError, ArithmeticError, RecursionError, sqlite3.IntegrityError) as error:
+                raise DataError("index.refused", reason=f"{type(error).__name__}: {error}"[:200]) from error
             events.append(db, changes, now)
             db.execute(
                 "INSERT INTO meta VALUES ('last_wall', ?) ON CONFLICT(key) DO UPDATE SET value = max(value, excluded.value)",

@@ -42,6 +42,12 @@ MESSAGES: dict[str, Message] = {
         "Try again, or see what is running: ooder status",
         "请重试，或查看正在运行的进程：ooder status",
     ),
+    "index.refused": Message(
+        "a report of a source cannot be kept: {reason}",
+        "来源的一条报告无法保存：{reason}",
+        "The others are kept. Tell whoever makes that source.",
+        "其余报告不受影响。请告知该来源的开发者。",
+    ),
     "index.failed": Message(
         "the index {path} did not answer: {reason}",
         "索引 {path} 出错：{reason}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from node.events import Change
 from node.index import Index, Rules
 from node.io.clock import SystemClock
 from protocol.errors import StorageError
-from protocol.items import Channel, Evidence, Item, Progress, Reading, Sighting, Survey
+from protocol.items import Channel, Evidence, Item, Progress, Provided, Reading, Sighting, Survey
 from protocol.query import Query
 from protocol.refs import Kind
 
@@ -84,3 +85,29 @@ async def test_too_many_reports_are_counted(tmp_path: Path, monkeypatch: pytest.
             made.tell(reading(f"a{n}"))
         await made.settle()
         assert (made.dropped, index.counts().total) == (2, 3)
+
+
+async def test_a_report_nobody_can_keep_costs_only_itself(tmp_path: Path) -> None:
+    bad = reading("bad")
+    bad = replace(bad, sightings=(replace(bad.sightings[0], seen_at=float("nan")),))
+    odd = reading("odd")
+    what = replace(odd.sightings[0].item, provides=(Provided("\ud800"),))
+    odd = replace(odd, sightings=(replace(odd.sightings[0], item=what),))
+    async with aggregator(tmp_path / "index.db") as (made, index), asyncio.timeout(10):
+        for one in (reading("a"), bad, reading("b"), odd, reading("c")):
+            made.tell(one)
+        await made.settle()
+        assert [row.ref.id for row in index.search(Query(), FAR).rows] == ["a", "b", "c"]
+        assert made.dropped == 2
+        made.tell(reading("d"))
+        await made.settle()
+        assert index.counts().total == 4
+
+
+async def test_a_change_while_the_listener_is_busy_is_not_missed(tmp_path: Path) -> None:
+    async with aggregator(tmp_path / "index.db") as (made, _), asyncio.timeout(5):
+        made.tell(reading("a"))
+        seen = await made.changed(0)
+        made.tell(reading("b"))
+        await made.settle()  # nobody waits meanwhile
+        assert await made.changed(seen) == seen + 1
