@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -352,6 +353,16 @@ def _field_names(model: type[BaseModel], keys: Keys) -> tuple[str, ...]:
 
 def _near(name: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(difflib.get_close_matches(name, known, n=2, cutoff=0.5))
+
+
+def settings_stamp(paths: Paths) -> tuple[tuple[str, int, int], ...]:
+    """Another one after any file of settings or pins was written, added or removed."""
+    found = []
+    for path in (paths.config, paths.trust, *sorted(paths.config_dir.glob("*.yaml"))):
+        with suppress(OSError):
+            status = path.stat()
+            found.append((path.name, status.st_mtime_ns, status.st_ino))
+    return tuple(found)
 
 
 def write_own(paths: Paths, values: Mapping[str, Any]) -> Path:

@@ -10,13 +10,13 @@ import fcntl
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from node import config
 from node.aggregator import Aggregator
 from node.app import make_providers
-from node.config import Config
+from node.config import Config, settings_stamp
 from node.control import Method
 from node.events import Change
 from node.install.engine import Engine
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from node.api.desk import Desk
 
 REMEMBER_SECONDS = 30.0
+FOLLOW_SECONDS = 1.0
+"""Between looks at whether the settings changed."""
 OBEY_SECONDS = 0.2
 """Between looks at what is installed while much is pushed."""
 
@@ -63,6 +65,7 @@ class Daemon:
         self._opened = opened
         self._stop = asyncio.Event()
         self._reloaded = asyncio.Event()
+        self._due = asyncio.Event()
         self._desk: Desk | None = None
 
     @contextmanager
@@ -97,6 +100,7 @@ class Daemon:
                 group.create_task(aggregator.run()),
                 group.create_task(self._listen(aggregator)),
                 group.create_task(self._look()),
+                group.create_task(self._follow()),
                 group.create_task(self._obey(aggregator)),
                 group.create_task(self._remember()),
                 group.create_task(self._peer()),
@@ -198,6 +202,7 @@ class Daemon:
         """Scan at start and then every so often; what pushes comes in between by itself."""
         service = self._service
         while True:
+            self._due.clear()
             try:
                 before = service.last_event()
                 outcome = await service.scan(self._tell, service.scope_sources(), wished=False)
@@ -206,7 +211,34 @@ class Daemon:
             except OoderError as error:  # a full disk ends a scan, not the node
                 self._failed(error)
             await self._retry()
-            await asyncio.sleep(service.config.settings.scan.every)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(service.config.settings.scan.every):
+                    await self._due.wait()
+
+    async def _follow(self) -> None:
+        """What the command line or an editor writes into the settings and the pins counts from now on; settings that do not hold are
+        said, and the old ones stay."""
+        service = self._service
+        seen = await asyncio.to_thread(settings_stamp, service.paths)
+        while True:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            found = await asyncio.to_thread(settings_stamp, service.paths)
+            if found == seen:
+                continue
+            seen = found
+            try:
+                loaded = await asyncio.to_thread(self._load)
+                if wrong := config.check(loaded):
+                    raise config.invalid(wrong)
+                same, rules = loaded.raw == service.config.raw, service.rules
+                service.use(loaded)
+                if not same:
+                    self._reloaded.set()
+                    self._due.set()
+                if await asyncio.to_thread(lambda: service.rules) != rules:
+                    await asyncio.to_thread(service.remerge)
+            except OoderError as error:
+                self._failed(error)
 
     async def _retry(self) -> None:
         """Complete installs that waited for a source; what is wrong with one of them costs only itself."""
