@@ -1,23 +1,26 @@
 """A topology as a compose file (Compose specification): one container per machine, made from `scenarios/docker/Dockerfile`.
 
 The files in `scenarios/compose/` are made here (`ooder scenario compose NAME`) and held true by a test. Machines have the addresses
-that they have in namespaces. Routes and bad cables are made by a helper container in the network of its machine, the only
-one with a privilege (NET_ADMIN); nodes run as an ordinary user. Networks without routers have no way out.
+that they have in namespaces. Routes and bad cables are made, once, by a helper container in the network of its machine, the only
+one with a privilege (NET_ADMIN); nodes run as an ordinary user on a file system they cannot write, but for their home and
+`/tmp`. Networks without routers have no way out.
 """
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scenarios.netns import loss_commands
 from scenarios.topology import ROOT, Machine, Topology, load, names, settings_of
 
 FOLDER = ROOT / "scenarios" / "compose"
 HOME, CATALOGUE = "/data", "/app/scenarios/catalogue"
-SETTINGS = "/scenario/config.yaml"
 IMAGE = "ooder-scenario"
+DOCKERFILE = ROOT / "scenarios" / "docker" / "Dockerfile"
 LATE = "late"
 
 
@@ -28,17 +31,16 @@ def compose(name: str, topology: Topology) -> dict[str, Any]:
     for router, lans in topology.routers.items():
         services[router] = _router({lan: {"ipv4_address": addresses[router][lan]} for lan in lans})
     for machine, each in topology.nodes.items():
-        services[machine] = _machine(machine, each, addresses[machine][each.lan])
+        services[machine] = _machine(machine, topology, addresses[machine][each.lan])
         commands = _cable(each)
         if commands:
             services[f"{machine}-cable"] = _helper(machine, each, commands)
-    nodes = list(topology.nodes)
+    _build_once(services)
     return {
         "name": f"ooder-{name}",
         "services": services,
         "networks": {lan: _network(topology, lan, subnet) for lan, subnet in topology.lans.items()},
-        "volumes": {f"{machine}-home": {} for machine in nodes},
-        "configs": {f"{machine}-settings": {"content": _settings(machine, topology)} for machine in nodes},
+        "volumes": {f"{machine}-home": {} for machine in topology.nodes},
     }
 
 
@@ -66,23 +68,42 @@ def path_of(name: str) -> Path:
     return FOLDER / f"{name}.yaml"
 
 
-def _machine(name: str, machine: Machine, address: str) -> dict[str, Any]:
-    service: dict[str, Any] = {
-        "build": {"context": "../..", "dockerfile": "scenarios/docker/Dockerfile", "target": "node"},
-        "image": f"{IMAGE}-node",
-        "hostname": name,
-        "networks": {machine.lan: {"ipv4_address": address}},
+def _build_once(services: dict[str, Any]) -> None:
+    """One service builds an image for all; compose would build it, with other labels, for each."""
+    builders: dict[str, str] = {}
+    for name in sorted(services, key=lambda name: "profiles" in services[name]):
+        service = services[name]
+        if builders.setdefault(service["image"], name) != name:
+            del service["build"]
+            service["pull_policy"] = "never"
+
+
+def _image(target: str) -> dict[str, Any]:
+    """What all containers have in common."""
+    return {
+        "build": {"context": "../..", "dockerfile": str(DOCKERFILE.relative_to(ROOT)), "target": target},
+        "image": f"{IMAGE}-{target}",
+        "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
+    }
+
+
+def _machine(name: str, topology: Topology, address: str) -> dict[str, Any]:
+    machine = topology.nodes[name]
+    service = {
+        **_image("node"),
+        "hostname": name,
+        "networks": {machine.lan: {"ipv4_address": address}},
+        "tmpfs": ["/tmp"],  # noqa: S108 - of the container
     }
     if machine.late:
         service["profiles"] = [LATE]
     if machine.program:
         service["command"] = ["python", "-m", "scenarios.container", "serve", *machine.program]
         service["healthcheck"] = {"disable": True}
-    service["environment"] = {"OODER_LANG": "en"}
+    service["environment"] = {"OODER_LANG": "en", "SCENARIO_SETTINGS": _settings(name, topology)}
     service["volumes"] = [f"{name}-home:{HOME}"]
-    service["configs"] = [{"source": f"{name}-settings", "target": SETTINGS}]
     if machine.shares:
         service["environment"]["SCENARIO_SHARES"] = " ".join(machine.shares)
     if machine.key_of:
@@ -94,8 +115,7 @@ def _machine(name: str, machine: Machine, address: str) -> dict[str, Any]:
 
 def _router(networks: dict[str, Any]) -> dict[str, Any]:
     return {
-        "build": {"context": "../..", "dockerfile": "scenarios/docker/Dockerfile", "target": "machine"},
-        "image": f"{IMAGE}-machine",
+        **_image("machine"),
         "command": ["sleep", "infinity"],
         "init": True,
         "networks": networks,
@@ -106,14 +126,11 @@ def _router(networks: dict[str, Any]) -> dict[str, Any]:
 
 def _helper(name: str, machine: Machine, commands: list[str]) -> dict[str, Any]:
     service = {
-        "build": {"context": "../..", "dockerfile": "scenarios/docker/Dockerfile", "target": "machine"},
-        "image": f"{IMAGE}-machine",
-        "command": ["sh", "-ec", "; ".join([*commands, "exec sleep infinity"])],
-        "init": True,
+        **_image("machine"),
+        "command": ["sh", "-ec", "; ".join(commands)],
         "user": "0:0",
         "network_mode": f"service:{name}",
         "depends_on": {name: {"condition": "service_started"}},
-        "cap_drop": ["ALL"],
         "cap_add": ["NET_ADMIN"],
         "healthcheck": {"disable": True},
     }
@@ -129,7 +146,7 @@ def _cable(machine: Machine) -> list[str]:
         commands.append(f"ip route replace default via {machine.gateway}")
     if machine.loss:
         both = 100 * (1 - (1 - machine.loss / 100) ** 2)
-        commands.append(f"tc qdisc replace dev eth0 root netem loss {both:.2f}%")
+        commands += [shlex.join(["tc", *words]) for words in loss_commands("eth0", both)]
     return commands
 
 

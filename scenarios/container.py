@@ -1,7 +1,7 @@
 """What runs in a container: `python -m scenarios.container serve [PROGRAM]` furnishes the home as the topology says, then becomes the node.
 
-Its settings come from `/scenario/config.yaml`. The environment says the rest: `SCENARIO_SHARES` (refs, by blanks) are shared from the catalogue, `SCENARIO_KEY_OF` is a home whose key
-this machine has, too. `healthy` leaves with 0 when the node answers its control socket, `key` prints the fingerprint.
+The environment says how: `SCENARIO_SETTINGS` is its `config.yaml`, `SCENARIO_SHARES` (refs, by blanks) are shared from the catalogue,
+`SCENARIO_KEY_OF` is a home whose key this machine has, too. `healthy` leaves with 0 when the node answers its control socket, `key` prints the fingerprint.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from node.keys import node_key
 from node.paths import Paths
 from protocol.errors import OoderError
 
-SETTINGS = Path("/scenario/config.yaml")
 OODER = (sys.executable, "-m", "node")
 
 
 def serve(paths: Paths, program: list[str]) -> None:
     """Furnish the home once, then become the node, or `program`; never returns."""
     paths.ensure()
-    if SETTINGS.exists():
-        shutil.copyfile(SETTINGS, paths.config)
+    settings = os.environ.pop("SCENARIO_SETTINGS", "")
+    if settings:
+        paths.config.write_text(settings, "utf-8")
     original = os.environ.get("SCENARIO_KEY_OF", "")
     if original and not paths.node_key.exists():
         shutil.copyfile(Paths(Path(original)).node_key, paths.node_key)

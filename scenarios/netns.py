@@ -161,7 +161,7 @@ class NetLab:
             tc = ["ip", "netns", "exec", namespace, "tc"]
             subprocess.run([*tc, "qdisc", "del", "dev", device, "root"], capture_output=True, check=False)
             if percent > 0:
-                for words in _loss_commands(device, percent):
+                for words in loss_commands(device, percent):
                     subprocess.run([*tc, *words], capture_output=True, check=True)
 
     def split(self, lan: str, away: Iterable[str]) -> None:
@@ -228,7 +228,8 @@ class NetLab:
         return f"p{list(self.hosts).index(host)}-{lan}"[:15]
 
 
-def _loss_commands(device: str, percent: float) -> list[list[str]]:
+def loss_commands(device: str, percent: float) -> list[list[str]]:
+    """Arguments of `tc`, one list per call, that make a device lose that share of what it sends."""
     threshold = min(0xFFFFFFFF, int(percent / 100 * 0x100000000))
     draw = f"4,32 0 0 {_RANDOM_WORD},37 1 0 {threshold},6 0 0 {_LOST_CLASS},6 0 0 0"
     rate = ["htb", "rate", "10gbit", "quantum", "60000"]

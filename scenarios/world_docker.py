@@ -1,4 +1,4 @@
-"""Worlds of containers: the compose file of a scenario, driven with `docker compose` (2.24 or newer).
+"""Worlds of containers: the compose file of a scenario, driven with `docker compose` (v2; the engine 25 or newer).
 
 Everything belongs to one project, `ooder-NAME-PID`; leaving removes its containers, networks and volumes, and the next run removes
 what a killed one left behind. Images stay: building them is what takes long.
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from protocol.errors import UnavailableError
-from scenarios.compose import HOME, LATE, path_of
-from scenarios.topology import Topology
+from scenarios.compose import DOCKERFILE, HOME, LATE, compose, path_of
+from scenarios.topology import ROOT, Topology
 from scenarios.world import START_SECONDS, Failed, World
 
 BUILD_SECONDS = 1_200.0
@@ -32,7 +32,7 @@ class DockerWorld(World):
     def __init__(self, name: str, topology: Topology, tell: Callable[[str], None] = print) -> None:
         super().__init__(topology, tell)
         self.project = f"ooder-{name}-{os.getpid()}"
-        self._file = path_of(name)
+        self._name, self._file = name, path_of(name)
         self._keys: dict[str, str] = {}
         self._addresses = topology.addresses()
         self._away: dict[str, set[str]] = {}
@@ -44,7 +44,7 @@ class DockerWorld(World):
             raise UnavailableError("scenario.no_engine", reason=reason)
         sweep()
         self._made = True
-        self._compose("build", "--quiet", seconds=BUILD_SECONDS)
+        self._images()
         self.note(f"{len(self.topology.nodes)} machines, {', '.join(self.topology.lans)}")
         if self.topology.routers:
             self._compose("up", "--detach", "--no-build", *self.topology.routers)
@@ -57,9 +57,11 @@ class DockerWorld(World):
     # --- Acting ------------------------------------------------------------------------------------------------------
     def launch(self, names: Sequence[str]) -> None:
         nodes = self.topology.nodes
-        helpers = [f"{name}-cable" for name in names if nodes[name].gateway or nodes[name].loss]
+        cables = [f"{name}-cable" for name in names if nodes[name].gateway or nodes[name].loss]
         # A helper lives in the network of its machine, so it has to be made again with it.
-        self._compose("up", "--detach", "--no-build", "--force-recreate", *names, *helpers)
+        self._compose("up", "--detach", "--no-build", "--force-recreate", *names, *cables)
+        if cables:
+            self.until(f"{len(cables)} cables are in", lambda: self._are_in(cables), START_SECONDS)
 
     def send(self, names: Sequence[str], number: signal.Signals) -> None:
         if number in _PAUSES:
@@ -104,6 +106,21 @@ class DockerWorld(World):
     def logs(self) -> str:
         return "\n" + self._compose("logs", "--no-color", "--tail", "8", check=False)
 
+    def _are_in(self, cables: Sequence[str]) -> bool:
+        """Whether all are made; raises Failed when one could not be."""
+        rows = self._compose("ps", "--all", "--format", "{{.Service}} {{.State}} {{.ExitCode}}", *cables).splitlines()
+        for name, state, code in (row.split() for row in rows):
+            if state == "exited" and code != "0":
+                raise Failed(f"{name} left with {code}: {self.log(name)}")
+        return sum(" exited " in row for row in rows) == len(cables)
+
+    def _images(self) -> None:
+        """Compose would label each with this run, and leave them all behind."""
+        services = compose(self._name, self.topology)["services"].values()
+        for target, image in ((each["build"]["target"], each["image"]) for each in services if "build" in each):
+            words = ("--quiet", "--file", str(DOCKERFILE), "--target", target, "--tag", image, str(ROOT))
+            self._docker("build", *words, seconds=BUILD_SECONDS)
+
     # --- Commands ----------------------------------------------------------------------------------------------------
     def _compose(self, *words: str, seconds: float = START_SECONDS, check: bool = True) -> str:
         done = self._run(*words, seconds=seconds)
@@ -115,8 +132,8 @@ class DockerWorld(World):
         project = ("--file", str(self._file), "--project-name", self.project, "--profile", LATE)
         return _docker("compose", *project, *words, seconds=seconds)
 
-    def _docker(self, *words: str) -> None:
-        done = _docker(*words)
+    def _docker(self, *words: str, seconds: float = START_SECONDS) -> None:
+        done = _docker(*words, seconds=seconds)
         if done.returncode:
             raise Failed(f"docker {' '.join(words)} left with {done.returncode}: {done.stderr[-2_000:]}")
 

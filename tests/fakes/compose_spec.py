@@ -32,14 +32,10 @@ class Needs(Part):
     condition: Literal["service_started", "service_healthy", "service_completed_successfully"]
 
 
-class UsedConfig(Part):
-    source: str
-    target: str
-
-
 class Service(Part):
-    build: Build
+    build: Build | None = None
     image: str
+    pull_policy: Literal["never", ""] = ""
     command: list[str] = Field(default_factory=list)
     hostname: str = Field(default="", pattern=r"^[a-z0-9-]{0,63}$")
     init: bool = False
@@ -49,7 +45,8 @@ class Service(Part):
     network_mode: str = ""
     sysctls: dict[str, str] = Field(default_factory=dict)
     volumes: list[str] = Field(default_factory=list)
-    configs: list[UsedConfig] = Field(default_factory=list)
+    tmpfs: list[str] = Field(default_factory=list)
+    read_only: Literal[True]
     depends_on: dict[str, Needs] = Field(default_factory=dict)
     profiles: list[str] = Field(default_factory=list)
     healthcheck: Health | None = None
@@ -73,21 +70,19 @@ class Network(Part):
     internal: bool = False
 
 
-class Config(Part):
-    content: str
-
-
 class ComposeFile(Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     services: dict[str, Service]
     networks: dict[str, Network]
     volumes: dict[str, dict[str, Any]]
-    configs: dict[str, Config]
 
     @model_validator(mode="after")
     def _joined(self) -> Self:
         taken: set[str] = set()
+        built = [service.image for service in self.services.values() if service.build]
+        assert sorted(built) == sorted({service.image for service in self.services.values()}), "each is built once"
         for name, service in self.services.items():
+            assert bool(service.build) != bool(service.pull_policy), name
             assert bool(service.networks) != bool(service.network_mode), f"{name}: networks or network_mode"
             for lan, plug in service.networks.items():
                 pool = self.networks[lan].ipam.config[0]
@@ -97,5 +92,4 @@ class ComposeFile(Part):
             for needed in (*service.depends_on, *service.network_mode.split(":")[1:]):
                 assert needed in self.services, f"{name} needs {needed}"
             assert all(volume.split(":")[0] in self.volumes for volume in service.volumes), name
-            assert all(config.source in self.configs for config in service.configs), name
         return self

@@ -7,13 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
 
-from scenarios.compose import FOLDER, path_of, write
+from scenarios.compose import DOCKERFILE, FOLDER, compose, path_of, write
 from scenarios.topology import ROOT, load, names
+from scenarios.world import Failed
 from scenarios.world_docker import DockerWorld, sweep
 from tests.fakes.compose_spec import ComposeFile
 
@@ -22,6 +26,7 @@ DOCKER = """#!/bin/sh
 printf '%s\\n' "$*" >> "$DOCKER_CALLS"
 case "$*" in
   *"compose ls"*) echo '[{"Name": "ooder-clone-4194305"}, {"Name": "shop-1"}, {"Name": "ooder-clone-1"}]';;
+  *"ps --all"*) for word in "$@"; do case "$word" in *-cable) echo "$word exited ${CABLE:-0}";; esac; done;;
   *"ps --services"*) printf 'a\\nb\\n';;
   *" key") echo KEY;;
   *"--json peers") echo '{"peers": [{"key": "KEY", "light": "online"}]}';;
@@ -34,6 +39,22 @@ def test_the_committed_file_is_the_one_that_its_topology_makes(name: str) -> Non
     assert path_of(name).read_text("utf-8") == write(name, load(name)), "run: python -m scenarios.compose"
 
 
+@pytest.fixture(scope="module")
+def specification() -> Validator:
+    """The official schema, as the validator check-jsonschema carries it."""
+    package = pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
+    schema = json.loads((files(package) / "builtin_schemas" / "vendor" / "compose-spec.json").read_text("utf-8"))
+    return validator_for(schema)(schema)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_file_is_one_of_the_compose_specification(name: str, specification: Validator) -> None:
+    made = compose(name, load(name))
+    assert not [f"{error.json_path}: {error.message}" for error in specification.iter_errors(made)]
+    next(iter(made["services"].values()))["readonly"] = True
+    assert not specification.is_valid(made)
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_file_holds(name: str) -> None:
     topology = load(name)
@@ -41,7 +62,7 @@ def test_every_file_holds(name: str) -> None:
     for machine, each in topology.nodes.items():
         service = file.services[machine]
         assert service.user == "" and service.cap_add == [], "nodes are ordinary users"
-        settings = yaml.safe_load(file.configs[f"{machine}-settings"].content.replace("$$", "$"))
+        settings = yaml.safe_load(service.environment["SCENARIO_SETTINGS"].replace("$$", "$"))
         assert settings["name"] == machine and service.command[4:] == list(each.program)
     assert all(file.networks[lan].internal for lan in topology.lans) is not bool(topology.routers)
 
@@ -57,11 +78,11 @@ def test_machines_have_the_addresses_they_have_in_namespaces() -> None:
 
 
 def test_the_image_is_slim_has_an_ordinary_user_and_a_health_check() -> None:
-    text = (ROOT / "scenarios" / "docker" / "Dockerfile").read_text("utf-8")
+    text = DOCKERFILE.read_text("utf-8")
     stages = [line.split() for line in text.splitlines() if line.startswith("FROM ")]
-    assert [words[-1] for words in stages] == ["packages", "node", "machine"]
-    assert all("slim" in words[1] or words[1] == "node" for words in stages)
-    assert "--require-hashes" in text and "HEALTHCHECK" in text and text.rstrip().endswith("USER 10001:10001")
+    assert [words[-1] for words in stages] == ["packages", "machine", "node"]
+    assert len({words[1] for words in stages}) == 1 and "slim" in stages[0][1]
+    assert "--require-hashes" in text and "HEALTHCHECK" in text and text.count("USER 10001:10001") == 2
     copied = {line.split()[1] for line in text.splitlines() if line.startswith("COPY ") and "--from" not in line}
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert copied == allowed and all((ROOT / each).exists() for each in copied)
@@ -91,16 +112,19 @@ def test_a_scenario_is_driven_by_these_commands(calls: Path) -> None:
     prefix = f"compose --file {path_of('department-two-subnets')} --project-name {project} --profile late "
     lines = calls.read_text().splitlines()
     acts = [line.removeprefix(prefix) for line in lines if not line.removeprefix(prefix).startswith("exec ")]
-    up = "up --detach --no-build"
+    build, up = f"build --quiet --file {DOCKERFILE}", "up --detach --no-build"
+    cables = "ps --all --format {{.Service}} {{.State}} {{.ExitCode}}"
     assert acts == [
         "compose version --short",
         "version --format {{.Server.Version}}",
         "compose ls --all --format json",
         "compose --project-name ooder-clone-4194305 down --volumes --remove-orphans --timeout 1",
-        "build --quiet",
+        *(f"{build} --target {each} --tag ooder-scenario-{each} {ROOT}" for each in ("machine", "node")),
         f"{up} router",
         f"{up} --force-recreate desk bench desk-cable bench-cable",
+        f"{cables} desk-cable bench-cable",
         f"{up} --force-recreate seed seed-cable",
+        f"{cables} seed-cable",
         "kill --signal SIGTERM seed",
         "pause seed",
         "ps --services --status running",
@@ -110,6 +134,13 @@ def test_a_scenario_is_driven_by_these_commands(calls: Path) -> None:
         "down --volumes --remove-orphans --timeout 1",
     ]
     assert prefix + "exec --no-TTY desk python -m node --json peers" in lines
+
+
+def test_a_cable_that_cannot_be_made_fails_the_scenario(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CABLE", "2")
+    with pytest.raises(Failed, match="a-cable left with 2"), DockerWorld("lossy", load("lossy"), str):
+        pass
+    assert calls.read_text().splitlines()[-1].endswith("down --volumes --remove-orphans --timeout 1")
 
 
 def test_only_projects_of_dead_runs_are_swept(calls: Path) -> None:
