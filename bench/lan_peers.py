@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from bench import Row, lan_mdns, lan_serf, lan_syncthing
 from bench.lan_foreign import Figure
 from scenarios.avahi import why_no_avahi
+from scenarios.netns import neighbour_overflows
 
 
 def beside(rows: Sequence[Row]) -> list[Row]:
@@ -22,7 +23,9 @@ def beside(rows: Sequence[Row]) -> list[Row]:
     figures = list[Figure]()
     for name, measure in (("serf", lan_serf.measure), ("syncthing", lan_syncthing.measure)):
         if shutil.which(name):
-            figures += measure()
+            before, found = neighbour_overflows(), measure()
+            void = ", void: the neighbour table was full" if neighbour_overflows() != before else ""
+            figures += [each._replace(name=each.name + void) for each in found]
         else:
             print(f"bench.lan without {name}: not installed (sh scripts/setup-lan-peers.sh bench)", file=sys.stderr)
     if reason := why_no_avahi():
