@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from itertools import count
 
-from bench.lan_foreign import Figure, Program, at_rest, capped, idle, spread, until
+from bench.lan_foreign import Figure, Program, at_rest, await_room, capped, idle, spread, until
 from scenarios.netns import NetLab
 
 PROGRAMS = ("serf",)
@@ -24,13 +24,11 @@ _LATE = count()
 
 def measure() -> list[Figure]:
     """About a minute and a half."""
-    figures = []
-    with NetLab() as lab:
-        figures += _crowd(lab, 25, 0.0)
-    with NetLab() as lab:
-        figures += _crowd(lab, 25, 30.0)
-    with NetLab() as lab:
-        figures += _few(lab, 10)
+    figures = list[Figure]()
+    for story, total, loss in ((_crowd, 25, 0.0), (_crowd, 25, 30.0), (_few, 10, 0.0)):
+        await_room()
+        with NetLab() as lab:
+            figures += story(lab, total, loss)
     return figures
 
 
@@ -97,9 +95,9 @@ def _newcomers(lab: NetLab, agents: Sequence[Program]) -> list[Figure]:
     ]
 
 
-def _few(lab: NetLab, total: int) -> list[Figure]:
+def _few(lab: NetLab, total: int, loss: float) -> list[Figure]:
     """A newcomer, a goodbye, a crash, and a network cut in two and mended."""
-    agents = [_agent(lab, host) for host in _hosts(lab, total, 0.0)]
+    agents = [_agent(lab, host) for host in _hosts(lab, total, loss)]
     _all_joined(agents, 30.0)
     figures = _newcomers(lab, agents)
     leaver, crashed, *stay = reversed(agents)
