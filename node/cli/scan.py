@@ -12,7 +12,6 @@ from node.bodies import state_body
 from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.progress import ScanProgress
-from node.cli.queue import retry_waiting
 from node.cli.screen import show
 from node.cli.session import Session
 from node.service import ScanOutcome
@@ -34,6 +33,8 @@ def scan_command(ctx: click.Context, places_to_add: tuple[str, ...], only: tuple
             session.forget_config()
     outcome = run_scan(session, only)
     report(session, outcome)
+    from node.cli.queue import retry_waiting  # half of what a scan would import, and not needed to look
+
     retry_waiting(session)
     ctx.exit(exit_code(outcome))
 
