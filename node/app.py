@@ -13,6 +13,7 @@ from node.config import Config
 from node.lan import Lan
 from node.paths import Paths
 from protocol.catalogue import Offered
+from protocol.errors import UsageError
 from protocol.lan_admission import Floor
 from protocol.lan_events import Offer
 from protocol.lan_extension import Seal
@@ -152,9 +153,11 @@ KEPT = (*LAN, "skill_center", *registry.FORGES)
 
 
 def make_providers(config: Config, names: Sequence[str], ports: NodePorts) -> Mapping[str, DiscoveryProvider]:
-    """Build the named sources. Raises UsageError when one's section of the settings does not hold."""
+    """Build the named sources. Raises UsageError when one's section of the settings does not hold, or `source.disabled`."""
     made: dict[str, Any] = {}
     for name in names:
+        if name not in config.sources:
+            raise UsageError("source.disabled", name=name)
         section = config.sources[name]
         before, provider = ports.kept.get(name, (None, None))
         if provider is None or before != section:

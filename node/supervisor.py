@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from protocol.errors import OoderError, Param, UnavailableError
+from protocol.errors import OoderError, Param, UnavailableError, first_error
 from protocol.items import Confirmation, Reading, Report, Survey
 from protocol.messages import MESSAGES, Rendered, render
 from protocol.query import Query
@@ -137,7 +137,8 @@ class Supervisor:
             try:
                 await provider.run(lambda report: self._heard(name, report))
                 return
-            except Exception as error:  # noqa: BLE001 - one source must never take the others down
+            except Exception as failed:  # noqa: BLE001 - one source must never take the others down
+                error = first_error(failed)
                 if self._clock.loop() - began > BACKOFF_MOST:
                     delay = BACKOFF_FIRST
                 wait = max(delay, _retry_after(error))
@@ -193,7 +194,8 @@ class Supervisor:
             light = Light.SLOW if seconds > self._slow_after else Light.ONLINE
             now = self._clock.wall()
             state = _remarked(SourceState(name, light, now, now, 0.0, seen.count, seconds), self._providers[name])
-        except Exception as error:  # noqa: BLE001 - shown as this source's light, costs no other source
+        except Exception as failed:  # noqa: BLE001 - shown as this source's light, costs no other source
+            error = first_error(failed)
             if isinstance(error, TimeoutError):
                 error = UnavailableError("source.timed_out", source=name, seconds=round(self._deadline, 1))
             state = replace(

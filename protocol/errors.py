@@ -95,3 +95,10 @@ class IntegrityError(OoderError):
     """Bytes do not match the digest or signature that names them."""
 
     fault = "integrity"
+
+
+def first_error(error: Exception) -> Exception:
+    """The first real error inside groups of task errors."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -29,6 +29,7 @@ from protocol.dnssd import (
     plausible_addresses,
     subtypes,
 )
+from protocol.errors import UnavailableError
 from protocol.items import Reading, Survey
 from protocol.lan_events import Interface, Offer
 from protocol.query import Query
@@ -141,7 +142,8 @@ class Provider:
             self._emits.remove(emit)
 
     async def search(self, query: Query, emit: Emit) -> None:
-        """Report what is known, and browse for a moment when the source does not run."""
+        """Report what is known, and browse for a moment when the source does not run. Raises UnavailableError `lan.no_interface`,
+        `lan.mdns_refused`."""
         clock = self._context.clock
         silent = frozenset[str]()
         for service in list(self._services.values()):
@@ -155,10 +157,15 @@ class Provider:
                     end = clock.loop() + self._config.wait_s
                     while (now := clock.loop()) < end and now < self._newest + QUIET:
                         await clock.sleep(min(end, self._newest + QUIET) - now)
-                    silent = await self._recall(emit)
+                    if not (cut_off := self._is_cut_off()):
+                        silent = await self._recall(emit)
                     browsing.cancel()
             finally:
                 self._emits.remove(emit)
+        else:
+            cut_off = self._is_cut_off()
+        if cut_off:
+            raise UnavailableError("lan.no_interface")
         emit(Survey(SOURCE, ORIGIN, clock.wall(), self._places() | silent))
 
     def heard(self) -> tuple[Found, ...]:
@@ -175,6 +182,9 @@ class Provider:
             await self._mdns.publish(published(self._ports.lan_offer()))
 
     # --- Private steps -----------------------------------------------------------------------------------------------
+
+    def _is_cut_off(self) -> bool:
+        return self._mdns is not None and not self._mdns.interfaces
 
     async def _browse(self, *, publish: bool) -> None:
         async with self._turn:

@@ -13,7 +13,7 @@ import click
 from node.cli.exit_codes import ExitCode, exit_code_of
 from node.cli.language import find_language
 from node.cli.screen import OutputError, ReaderGone, Screen
-from protocol.errors import OoderError
+from protocol.errors import OoderError, first_error
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("serve", "Start the node and keep the index true until stopped (the default command)."),
@@ -176,7 +176,7 @@ def run(arguments: Sequence[str]) -> int:
         screen.talk(SENTENCES["interrupted"][language == "zh"])
         return ExitCode.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - defects are shown like every other error
-        return _failed(_leaf(error), screen, arguments)
+        return _failed(first_error(error), screen, arguments)
 
 
 def _failed(error: Exception, screen: Screen, arguments: Sequence[str]) -> int:
@@ -191,10 +191,3 @@ def _failed(error: Exception, screen: Screen, arguments: Sequence[str]) -> int:
         error = OoderError("node.defect", kind=type(error).__name__, reason=str(error)[:300])
     screen.error(error)
     return exit_code_of(error)
-
-
-def _leaf(error: Exception) -> Exception:
-    """The first real error inside groups of task errors."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -22,6 +22,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 from node.io.datagrams import Within
 from node.io.interfaces import InterfaceWatch, list_interfaces
 from protocol import limits
+from protocol.errors import UnavailableError
 from protocol.lan_events import Interface
 from sources.mdns_dns_sd import Published
 from sources.mdns_services import Found
@@ -57,12 +58,40 @@ class ZeroconfMdns:
         found: Callable[[Found], None],
         lost: Callable[[str], None],
     ) -> None:
-        """Publish and browse until cancelled, then say goodbye."""
+        """Publish and browse until cancelled, then say goodbye; without a network, from when there is one. Raises UnavailableError
+        `lan.mdns_refused`."""
         watch = InterfaceWatch(self._changed.set)
         with self._within():
-            self.interfaces = _v4(self._only)
-            self._zeroconf = AsyncZeroconf([each.ip for each in self.interfaces], ip_version=IPVersion.V4Only)
             watch.open()
+        try:
+            await self._open()
+            await self._work(published, types, found, lost)
+        finally:
+            watch.close()
+
+    async def _open(self) -> None:
+        while True:
+            with self._within():
+                self.interfaces = _v4(self._only)
+                try:
+                    if self.interfaces:
+                        addresses = [each.ip for each in self.interfaces]
+                        self._zeroconf = AsyncZeroconf(addresses, ip_version=IPVersion.V4Only)
+                        return
+                except OSError as error:
+                    reason = error.strerror or str(error)
+                    raise UnavailableError("lan.mdns_refused", reason=reason) from error
+            await self._changed.wait()
+            self._changed.clear()
+
+    async def _work(
+        self,
+        published: Published | None,
+        types: Sequence[str],
+        found: Callable[[Found], None],
+        lost: Callable[[str], None],
+    ) -> None:
+        assert self._zeroconf is not None
         browser = AsyncServiceBrowser(
             self._zeroconf.zeroconf,
             list(types),
@@ -79,7 +108,6 @@ class ZeroconfMdns:
                 if published is not None:
                     await self.publish(published)
         finally:
-            watch.close()
             await browser.async_cancel()
             await self._zeroconf.async_unregister_all_services()
             await self._zeroconf.async_close()
@@ -229,6 +257,8 @@ class ZeroconfMdns:
                 continue
             renewed = {each.ip for each in now} == {each.ip for each in self.interfaces}
             self.interfaces = now
+            if not now:
+                continue  # the library needs one; what it has is gone by itself
             with self._within():
                 if renewed:  # same address on a new device: the library sees no change, and its memberships are gone
                     await self._zeroconf.async_update_interfaces(["127.0.0.1"])

@@ -23,4 +23,10 @@ MESSAGES = {
         "Connect to a network, or name the interface in sources.udp_broadcast.interfaces.",
         "请连接网络，或在 sources.udp_broadcast.interfaces 中指定接口。",
     ),
+    "lan.mdns_refused": Message(
+        "mDNS cannot be used here: {reason}",
+        "此处无法使用 mDNS：{reason}",
+        "Another program may hold UDP port 5353 for itself (ss -ulpn shows it); broadcasts find neighbours without it.",
+        "可能有其他程序独占 UDP 端口 5353（用 ss -ulpn 查看）；没有 mDNS 时仍可通过广播发现邻居。",
+    ),
 }

@@ -35,6 +35,7 @@ def test_sharing_by_hand(ooder: Ooder, catalogue: Path) -> None:
         (("peers", "--why", "nobody"), 3, "peer.unknown"),
         (("peers", "unpair", "nobody"), 3, "peer.unknown"),
         (("peers", "pair"), 5, "node.not_running"),
+        (("scan", "--source", "udp_broadcast"), 2, "source.disabled"),
     ],
 )
 def test_wrong_wishes_end_in_one_clear_error(

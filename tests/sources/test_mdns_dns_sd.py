@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from protocol import limits
 from protocol.dnssd import SERVICE, SKILL_SERVICE, Txt, encode_txt
+from protocol.errors import UnavailableError
 from protocol.freshness import fresh_until, freshness
 from protocol.items import Channel, Reading, Report, Survey
 from protocol.lan_events import Interface
@@ -171,6 +174,23 @@ def test_a_search_without_a_running_source_looks_for_a_moment() -> None:
     run_virtual(main())
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_without_a_network_a_search_says_so_and_what_is_known_stays(running: bool) -> None:
+    async def main() -> None:
+        mdns, heard = FakeMdns(), list[Any]()
+        mdns.interfaces = ()
+        provider = make(Config(), MdnsPorts(mdns))
+        task = asyncio.create_task(provider.run(heard.append)) if running else None
+        await asyncio.sleep(0)
+        with pytest.raises(UnavailableError) as caught:
+            await provider.search(Query(), heard.append)
+        assert caught.value.code == "lan.no_interface" and not any(isinstance(each, Survey) for each in heard)
+        if task:
+            task.cancel()
+
+    run_virtual(main())
+
+
 def says(heard: list[Report]) -> Any:
     """State, reason and end of freshness of the last reading; None when the agent is gone."""
     last = heard[-1]
@@ -328,11 +348,11 @@ def test_who_was_only_not_heard_answers_when_asked_and_stays_fresh() -> None:
 
 
 def test_without_a_port_to_ask_the_responder_is_asked() -> None:
-    def no_interface(mdns: FakeMdns) -> None:
+    def elsewhere(mdns: FakeMdns) -> None:
         gone(mdns)
-        mdns.interfaces = ()
+        mdns.interfaces = (Interface("eth1", "192.0.2.1", 24),)  # none of ours leads there
 
-    _, (reading, _) = looks(there, no_interface)
+    _, (reading, _) = looks(there, elsewhere)
     assert isinstance(reading, Reading) and says([reading])[:2] == ("suspect", "no_answer")
 
 
