@@ -23,6 +23,7 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
     403: (
         "install.not_agreed",
         "install.needs_digest",
+        "plan.cooling",
         "plan.frozen",
         "plan.needs_consent",
         "plan.needs_digest",
@@ -39,6 +40,7 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
         "install.unknown",
         "install.no_package",
         "install.no_generation",
+        "install.nothing_before",
         "install.not_installed",
         "queue.not_waiting",
         "scene.not_installed",
@@ -61,6 +63,8 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
         "plan.blocked",
         "plan.conflict",
         "plan.missing_dependency",
+        "plan.only_copies",
+        "plan.only_listed",
         "plan.too_hard",
         "plan.too_large",
         "plan.unprovided_capability",
@@ -115,6 +119,7 @@ PLANNING = (
         "plan.unknown_target",
         "plan.not_locked",
     ),
+    *("plan.cooling", "plan.only_copies", "plan.only_listed"),
     *("plan.frozen", "plan.needs_consent", "plan.needs_digest", "plan.ambiguous", "plan.blocked", "plan.conflict"),
     *("plan.missing_dependency", "plan.too_hard", "plan.too_large", "plan.unprovided_capability", "plan.unsatisfiable"),
     *(
@@ -127,7 +132,14 @@ PLANNING = (
     ),
 )
 BUNDLES = ("bundle.malformed", "bundle.revoked_key", "bundle.unknown_key", "bundle.changed")
-CHANGING = ("install.base_moved", "install.needed", "install.not_installed", "install.no_generation", *STORE)
+CHANGING = (
+    "install.base_moved",
+    "install.needed",
+    "install.not_installed",
+    "install.no_generation",
+    "install.nothing_before",
+    *STORE,
+)
 CALLING = (
     *("scene.contract_request", "scene.missing_setting", "scene.address_refused", "scene.no_consent"),
     *("scene.not_installed", "scene.no_route", "scene.busy", "scene.not_active", "scene.contract_response"),

@@ -232,7 +232,6 @@ class Installed(Told):
     requested: bool
     first_seen: float = Wall
     routes: list[InstalledRoute]
-    state: str
     required_by: list[str]
     agent: Agent | None
     status: str = Field(description="active, or what is said of the release today: deprecated, withdrawn, revoked")

@@ -60,7 +60,8 @@ def _head(session: Session, body: Mapping[str, Any]) -> None:
         screen.data(screen.style(body["status"], fg="red"))
     if body["description"]:
         screen.data()
-        screen.data(show(body["description"], 2000))
+        for line in body["description"][:2000].splitlines():
+            screen.data(show(line, 2000))
     if body["tags"]:
         screen.data("# " + " ".join(show(tag, 40) for tag in body["tags"]))
     if body["repaired"]:

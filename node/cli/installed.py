@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
 from node.cli.detail_page import size
@@ -40,6 +42,9 @@ def show_installed(session: Session, kinds: frozenset[Kind] = frozenset()) -> No
         session.screen.answer({"generation": current.number, "items": rows_body})
         return
     say, now = session.say, SystemClock().wall()
+    if not items:
+        session.screen.talk(say("installed.empty"))
+        return
     rows = []
     for item in items:
         asked = "*" if item.requested else ""
@@ -83,6 +88,8 @@ def history_command(session: Session) -> None:
             }
         )
         return
+    if not found:
+        session.screen.talk(session.say("history.empty"))
     for generation in found:
         mark = "→" if generation.number == current else " "
         age = session.speaker.ago(session.service.now() - generation.at)
@@ -92,19 +99,27 @@ def history_command(session: Session) -> None:
 
 
 @click.command("verify")
-@click.option("--repair", is_flag=True, help="Rebuild the projection in installed/ and ooder.lock.")
+@click.option(
+    "--repair", is_flag=True, help="Fetch changed bytes again by their digest, and rebuild installed/ and ooder.lock."
+)
 @common_options
 @click.pass_context
 def verify_command(ctx: click.Context, repair: bool) -> None:
     """Every byte of everything installed against its digest; drift is named."""
     session: Session = ctx.obj
     store = Store(session.paths.home)
-    if repair:
-        store.project()
+    mended = asyncio.run(Engine(session.service).repair()) if repair else None
     found = store.verify()
+    language = session.speaker.language
+    failed = mended.failed if mended else ()
     if session.screen.as_json:
-        session.screen.answer(found.body())
+        more = {"repaired": mended.restored, "failed": {name: e.body(language) for name, e in failed}} if mended else {}
+        session.screen.answer({**found.body(), **more})
     else:
+        for release in mended.restored if mended else ():
+            session.screen.data(session.say("verify.repaired", release=show(release)))
+        for release, error in failed:
+            session.screen.talk(f"{show(release)}: {show(error.text(language), 500)}")
         for tree in found.drifted:
             for drift in tree.drifts:
                 session.screen.data(
@@ -120,6 +135,8 @@ def verify_command(ctx: click.Context, repair: bool) -> None:
                 size=size(found.bytes),
             )
         )
+        if not found.ok and not repair:
+            session.screen.talk(session.say("verify.next_drift" if found.drifted else "verify.next_view"))
     ctx.exit(ExitCode.OK if found.ok else ExitCode.INTEGRITY)
 
 

@@ -209,6 +209,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "install.generation": ("Generation {generation}.", "第 {generation} 代。"),
     "install.rolled_back": ("{reason}: generation {generation}.", "{reason}：第 {generation} 代。"),
     "installed.generation": ("generation {generation}, {age}; * asked for", "第 {generation} 代，{age}；* 为主动安装"),
+    "installed.empty": (
+        "Nothing is installed here. See what there is: ooder list, then: ooder install REF",
+        "这里没有已安装的内容。查看可用内容：ooder list，然后：ooder install REF",
+    ),
+    "reason.install": ("install {rest}", "安装 {rest}"),
+    "reason.uninstall": ("uninstall {rest}", "卸载 {rest}"),
+    "reason.rollback": ("rollback {rest}", "回滚 {rest}"),
+    "history.empty": ("Nothing was ever installed here.", "这里从未安装过任何内容。"),
     "update.nothing": (
         "Nothing to update now. (A release first seen less than a day ago waits, unless it is official or asked for by version.)",
         "目前没有可更新的内容。（首次见到不足一天的版本要等待，除非它是官方的或按版本号指定。）",
@@ -217,6 +225,15 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "verify.bad": (
         "NOT whole ({trees} trees, {files} files, {size} looked at).",
         "不完好（检查了 {trees} 棵树，{files} 个文件，{size}）。",
+    ),
+    "verify.repaired": ("✓ {release}: the right bytes are back", "✓ {release}：已恢复正确内容"),
+    "verify.next_drift": (
+        "What is marked ✗ is not what was installed. Fetch the right bytes again: ooder verify --repair",
+        "标有 ✗ 的内容与安装时不同。重新获取正确内容：ooder verify --repair",
+    ),
+    "verify.next_view": (
+        "What is marked ≠ is only the view for other programs. Make it anew: ooder verify --repair",
+        "标有 ≠ 的只是给其他程序看的视图。重新生成：ooder verify --repair",
     ),
     "gc.done": ("Removed {generations} generations and {trees} trees.", "已删除 {generations} 代和 {trees} 棵树。"),
     "call.alone": (

@@ -101,7 +101,7 @@ def write_bundle(store: Store, target: Ref, key: SigningKey, path: Path, now: fl
 def _stripped(item: Installed, requested: bool) -> Installed:
     """Without what only this machine knows: its paths, its times."""
     public = tuple(one for one in item.sources if not one.url.startswith("file:"))
-    return replace(item, sources=public, first_seen=0.0, state="", required_by=(), requested=requested)
+    return replace(item, sources=public, first_seen=0.0, required_by=(), requested=requested)
 
 
 def _member(name: str, path: Path) -> Member:

@@ -8,11 +8,12 @@ outcome = await engine.install(plan, plan.questions, print)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from node import registry
 from node.events import Change as Logged
@@ -22,6 +23,7 @@ from node.install.first_seen import note_first_seen
 from node.install.http_deliverer import HttpDeliverer, copies_of, way_of
 from node.install.importing import deliverers, plan_import
 from node.install.installer import Agents, Installer, Outcome, Tell, Trial, activate
+from node.install.mending import Mended, mend
 from node.install.package import PackagePlan, open_file, open_package
 from node.install.peer_deliverer import PeerDeliverer
 from node.install.planning import PlanOptions, plan_install
@@ -40,7 +42,7 @@ from protocol import limits
 from protocol.errors import NotFoundError, OoderError, PolicyError, StorageError
 from protocol.install.consents import SAME_BYTES
 from protocol.install.model import Generation, Installed
-from protocol.install.planned import InstallPlan, Question
+from protocol.install.planned import InstallPlan, Planned, Question
 from protocol.install.revoked import revoked_among
 from protocol.install.target import FileTarget, RepositoryTarget, parse_target
 from protocol.item_json import write_json
@@ -110,6 +112,12 @@ class Engine:
     def _fetcher(self, more: Mapping[str, Deliverer]) -> Fetcher:
         offline = self.service.config.settings.offline
         return Fetcher({**self.deliverers, **more}, self.store.has, offline=offline)
+
+    def _fetcher_of(self, items: Iterable[Planned], more: Mapping[str, Deliverer] = MappingProxyType({})) -> Fetcher:
+        """A repository that was named by hand was looked at under this leave; it is fetched under the same."""
+        places = [place.url for item in items for place in item.locations]
+        named = [scheme for scheme in BY_NAME if any(url.startswith(f"git+{scheme}:") for url in places)]
+        return self._fetcher({"git": self._git_deliverer(named), **more} if named else more)
 
     # --- Plans -----------------------------------------------------------------------------------------------------
     def plan(
@@ -188,10 +196,7 @@ class Engine:
     ) -> Outcome:
         """Carry out a plan; `more` are deliverers beside the usual ones, `trial` has the last word before the commit. See
         `Installer.install`."""
-        places = [place.url for item in plan.changes for place in item.locations]
-        # A repository that was named by hand was looked at under this leave; it is fetched under the same.
-        named = [scheme for scheme in BY_NAME if any(url.startswith(f"git+{scheme}:") for url in places)]
-        fetcher = self._fetcher({"git": self._git_deliverer(named), **(more or {})} if named else more or {})
+        fetcher = self._fetcher_of(plan.changes, more or {})
         installer = Installer(self.store, fetcher, self.service.now, self._agents)
         try:
             outcome = await installer.install(plan, agreed, self._logged(tell), trial)
@@ -234,8 +239,10 @@ class Engine:
     def _before(self) -> int:
         current = self.store.current()
         numbers = [generation.number for generation in self.store.history() if generation.number < current.number]
+        if not numbers and current.number and not current.parent:
+            return 0  # before the first install there was nothing
         if not numbers:
-            raise NotFoundError("install.no_generation", number=current.number - 1)
+            raise NotFoundError("install.nothing_before", number=current.number)
         return numbers[-1]
 
     def _refuse_revoked(self, back: Generation, current: Generation) -> None:
@@ -249,6 +256,14 @@ class Engine:
     def verify(self) -> Verification:
         """Every byte against its digest."""
         return self.store.verify()
+
+    async def repair(self) -> Mended:
+        """Bring back the bytes that are not what was installed, then rebuild the views of other programs."""
+        done = await mend(self.store, IndexUniverse(self.service), self._fetcher_of, self.service.now)
+        for release in done.restored:
+            self.log("install.repaired", release, generation=done.generation.number)
+        await asyncio.to_thread(self.store.project)
+        return done
 
     def collect(self) -> Collected:
         """Remove what no kept generation needs, and downloads that broke off too long ago."""

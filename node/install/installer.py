@@ -116,7 +116,9 @@ class Installer:
         return Outcome(committed.generation, plan.changes, inactive, committed.problem)
 
     async def _download(self, plan: InstallPlan, stage: Stage, tell: Tell) -> dict[str, Brought]:
-        wanted = [item for item in plan.changes if not (item.digest and self._store.has(item.digest))]
+        wanted = await asyncio.to_thread(
+            lambda: [item for item in plan.changes if not (item.digest and self._store.is_whole(item.digest))]
+        )
         found: dict[str, Brought] = {}
         size, clock = 0, asyncio.get_running_loop().time
         begun = clock()
@@ -183,14 +185,15 @@ async def activate(store: Store, agents: Agents | None, generation: Generation, 
     tell(StepEvent(Step.INITIALISE, "started", "", 0, len(scenes)))
     if agents is None:
         tell(StepEvent(Step.INITIALISE, "completed", "", len(scenes), len(scenes)))
-        if scenes:
-            tell(StepEvent(Step.ACTIVATE, "deferred"))
+        tell(StepEvent(Step.ACTIVATE, "deferred" if scenes else "completed"))
         return {}
     outcome = await agents.reconcile(
         generation, lambda ref, state: tell(StepEvent(Step.INITIALISE, "progressed", ref, note=state))
     )
     tell(StepEvent(Step.INITIALISE, "completed", "", len(scenes), len(scenes)))
     inactive = {ref: error for ref, error in outcome.items() if error is not None}
+    if not scenes:
+        tell(StepEvent(Step.ACTIVATE, "completed"))
     for ref in scenes:
         error = inactive.get(ref)
         tell(

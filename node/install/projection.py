@@ -67,7 +67,6 @@ def config_text(generation: Generation, scene: Installed) -> str:
         f"principal: {_json(scene.principal)}",
         f"digest: {_json(scene.digest)}",
         f"trust: {_json(scene.trust)}",
-        f"state: {_json(scene.state)}",
         "skills:" + ("" if members else " []"),
     ]
     for skill in members:

@@ -111,6 +111,13 @@ class Store:
         """Whether the bytes of this digest are in the store (not whether they are still whole)."""
         return self.tree(digest).is_dir()
 
+    def is_whole(self, digest: str) -> bool:
+        """Whether they are here, byte by byte."""
+        if not self.has(digest):
+            return False
+        with self._files.open(self.home / STORE / TREES) as trees:
+            return not drift(trees, digest)
+
     def tree(self, digest: str) -> Path:
         """Where the files of a tree are, or would be. Read only."""
         return self.home / STORE / TREES / hex_of(digest) / TREE

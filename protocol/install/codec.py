@@ -68,7 +68,6 @@ def item_row(item: Installed) -> dict[str, object]:
         "requested": item.requested,
         "first_seen": item.first_seen,
         "routes": [{"capability": r.capability, "skills": list(r.skills), "strategy": r.strategy} for r in item.routes],
-        "state": item.state,
         "required_by": list(item.required_by),
     }
 
@@ -93,7 +92,6 @@ def read_item(row: Row) -> Installed:
         requested=flag(row, "requested"),
         first_seen=real(row, "first_seen"),
         routes=rows(row, "routes", _read_route),
-        state=text(row, "state"),
         required_by=texts(row, "required_by"),
     )
     return check_item(item)

@@ -13,6 +13,8 @@ from protocol.install.questions import Choice, Key, Need, allows
 from protocol.install.universe import Candidate
 from protocol.refs import Kind, Ref
 
+_NOT_SEEN = {"listing": "plan.only_listed", "copy": "plan.only_copies"}
+
 AskedBy = Mapping[Key, Candidate | None]
 
 
@@ -60,6 +62,9 @@ def _single(catalogue: Catalogue, target: Ref, need: Need, same: list[Need], ask
         return PolicyError("plan.frozen", needs=str(frozen[0].ref), causes=list(frozen[0].digests) or chains)
     if any(not one.blocked for one in fitting):
         return ConflictError("plan.too_large", ref=str(fitting[0].ref), limit=limits.RESOLVE_NEEDS, what="dependencies")
+    code = _NOT_SEEN.get(fitting[0].blocked, "") if len({one.blocked for one in fitting}) == 1 else ""
+    if code:
+        return ConflictError(code, needs=ref, versions=_versions(fitting), causes=chains)
     reasons = sorted({f"{one.item.version}: {one.blocked}" for one in fitting})
     return ConflictError("plan.blocked", needs=ref, causes=reasons[: limits.PLAN_CAUSES])
 
@@ -96,7 +101,7 @@ def _declared_fits(need: Need, one: Candidate) -> bool:
 
 
 def _chain(need: Need, asked_by: AskedBy) -> str:
-    """`scene:a 1.0 -> skill:b 2.0 needs skill:c >=3`: how the target comes to need something."""
+    """`scene:a 1.0 -> skill:b 2.0 -> skill:c >=3`: how the target comes to need something, in no language."""
     walk: list[str] = []
     at = need.requester
     seen: set[Key] = set()
@@ -109,8 +114,8 @@ def _chain(need: Need, asked_by: AskedBy) -> str:
         at = asked_by.get(key)
     wanted = f"{need.dependency.ref} {need.dependency.constraint}".strip()
     if need.provides is not None:
-        wanted = f"{wanted} for cap:{need.provides[0]}"
-    return f"{' -> '.join(reversed(walk)) or 'you'} needs {wanted}"
+        wanted = f"{wanted} (cap:{need.provides[0]})"
+    return " -> ".join([*reversed(walk), wanted])
 
 
 def _versions(releases: Sequence[Candidate]) -> str:

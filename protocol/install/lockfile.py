@@ -32,7 +32,7 @@ def encode_lock(items: Iterable[Installed]) -> str:
 
 
 def decode_lock(document: str) -> tuple[Installed, ...]:
-    """The items of a lock file, `required_by` and `state` empty. Raises DataError `install.bad_record`."""
+    """The items of a lock file, `required_by` empty. Raises DataError `install.bad_record`."""
     if len(document) > limits.GENERATION_BYTES:
         raise bad("lock", f"longer than {limits.GENERATION_BYTES} characters")
     try:

@@ -57,7 +57,6 @@ class Installed:
     requested: bool = False
     first_seen: float = 0.0
     routes: tuple[Route, ...] = ()
-    state: str = ""
     required_by: tuple[str, ...] = ()
 
     @property

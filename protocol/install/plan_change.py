@@ -38,22 +38,20 @@ def change_of(
     for item in plan.items:
         old = before.get(item.release)
         if item.step in (Step.KEPT, Step.REROUTED, Step.REQUESTED) and old is not None:
-            rows.append(
-                _row(item, Fetched(old.digest, old.size, old.files, Origin("", "")), old.sources, at, old.state)
-            )
+            rows.append(_row(item, Fetched(old.digest, old.size, old.files, Origin("", "")), old.sources, at))
             continue
         got = fetched.get(item.release)
         if got is None:
             raise IntegrityError("plan.not_fetched", release=item.release)
         if item.digest and got.digest != item.digest:
             raise IntegrityError("plan.other_bytes", release=item.release, expected=item.digest, actual=got.digest)
-        rows.append(_row(item, got, (got.origin,), at, got.state))
+        rows.append(_row(item, got, (got.origin,), at))
     return Change(
         reason=reason or f"install {plan.target}", add=tuple(rows), consents=consents_of(plan, who, at), base=plan.base
     )
 
 
-def _row(item: Planned, got: Fetched, sources: tuple[Origin, ...], at: float, state: str) -> Installed:
+def _row(item: Planned, got: Fetched, sources: tuple[Origin, ...], at: float) -> Installed:
     return Installed(
         kind=item.kind,
         id=item.id,
@@ -69,5 +67,4 @@ def _row(item: Planned, got: Fetched, sources: tuple[Origin, ...], at: float, st
         requested=item.requested,
         first_seen=item.first_seen or at,
         routes=item.routes,
-        state=state,
     )

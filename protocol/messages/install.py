@@ -215,6 +215,12 @@ _INSTALL = {
     "install.no_generation": Message(
         "generation {number} is not kept here", "没有保留第 {number} 代", "See: ooder history", "查看：ooder history"
     ),
+    "install.nothing_before": Message(
+        "there is nothing to go back to: no generation before {number} is kept",
+        "没有可回滚的内容：第 {number} 代之前没有保留任何一代",
+        "See: ooder history",
+        "查看：ooder history",
+    ),
     "install.foreign_folder": Message(
         "{path} was not made by this node and was left alone",
         "{path} 不是本节点创建的，未作改动",
@@ -262,8 +268,8 @@ _STORE = {
     "store.drift": Message(
         "{count} files of {digest} differ from what was installed: {causes}",
         "{digest} 有 {count} 个文件与安装时不同：{causes}",
-        "Install it again to bring the right bytes back.",
-        "请重新安装以恢复正确内容。",
+        "Bring the right bytes back: ooder verify --repair; of an older generation: install that version again.",
+        "恢复正确内容：ooder verify --repair；若属于较早的一代，请重新安装该版本。",
     ),
     "store.damaged": Message(
         "generation {number} cannot be read: {reason}",

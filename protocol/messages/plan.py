@@ -64,6 +64,19 @@ _PLAN = {
         "See why: ooder show {needs}",
         "查看原因：ooder show {needs}",
     ),
+    "plan.only_listed": Message(
+        "{needs} is only named in an index (versions: {versions}; asked for by {causes}); its files were seen nowhere",
+        "{needs} 只在索引中被列出（版本：{versions}；来自 {causes}）；任何来源都没有见到其文件",
+        "Install it by its own folder, archive or repository if you know it, or ask more sources: ooder scan --scope community",
+        "如果知道其文件夹、压缩包或仓库，请直接安装；或询问更多来源：ooder scan --scope community",
+    ),
+    "plan.only_copies": Message(
+        "{needs} was only seen among templates, resources or build results (versions: {versions}; asked for by {causes}), where "
+        "nothing is taken from by name",
+        "{needs} 只出现在模板、资源或构建产物中（版本：{versions}；来自 {causes}），不会按名称从那里安装",
+        "If that is the one you mean, install it by its place: ooder show {needs}, then ooder install FOLDER_OR_FILE",
+        "如果确实需要它，请按位置安装：先 ooder show {needs}，再 ooder install 文件夹或文件",
+    ),
     "plan.needs_digest": Message(
         "{release} is unverified; it is installed only by its digest",
         "{release} 未经验证；只能通过摘要安装",

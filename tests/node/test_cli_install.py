@@ -59,8 +59,39 @@ def test_one_changed_byte_is_found_and_named(ooder: Ooder, scanned: Path, tmp_pa
     file.chmod(0o600)
     text = file.read_bytes()
     file.write_bytes(text.replace(b"import", b"impart", 1))
-    code, out, _ = ooder("verify")
-    assert code == 8 and "server.py" in out
+    code, out, err = ooder("verify")
+    assert code == 8 and "server.py" in out and "ooder verify --repair" in err
+    code, out, _ = ooder("verify", "--repair")
+    assert code == 0 and "skill:skill-text-digest" in out
+    assert next((tmp_path / "home" / "store-v1").rglob("server.py")).read_bytes() == text
+    assert data(ooder("verify", "--json"))["ok"]
+
+
+def test_bytes_that_drifted_and_are_nowhere_any_more_are_told(ooder: Ooder, scanned: Path, tmp_path: Path) -> None:
+    ooder("install", "skill:skill-text-digest", "--yes")
+    next((tmp_path / "home" / "store-v1").rglob("server.py")).unlink()
+    shutil.rmtree(scanned)
+    code, out, err = ooder("verify", "--repair")
+    assert code == 8 and "server.py" in out and "skill:skill-text-digest" in err
+    assert data(ooder("history", "--json"))["current"] == 1
+
+
+def test_an_older_version_whose_bytes_drifted_is_fetched_again(ooder: Ooder, scanned: Path, tmp_path: Path) -> None:
+    ooder("install", "skill:skill-text-digest", "--yes")
+    ooder("uninstall", "skill:skill-text-digest")
+    next((tmp_path / "home" / "store-v1").rglob("server.py")).write_text("spoiled")
+    code, _, err = ooder("install", "skill:skill-text-digest", "--yes")
+    assert code == 0, err
+    assert data(ooder("verify", "--json"))["ok"]
+
+
+def test_the_first_install_can_be_taken_back(ooder: Ooder, scanned: Path) -> None:
+    assert "Nothing was ever installed" in ooder("history")[2] and "ooder install" in ooder("installed")[2]
+    ooder("install", "skill:skill-text-digest", "--yes")
+    assert ooder("rollback")[0] == 0
+    assert data(ooder("installed", "--json"))["items"] == []
+    assert ooder("rollback")[0] == 0  # there and back again
+    assert len(data(ooder("installed", "--json"))["items"]) > 0
 
 
 def test_bytes_that_changed_after_the_scan_are_refused(ooder: Ooder, scanned: Path) -> None:
@@ -98,7 +129,7 @@ def test_a_folder_and_an_archive_install_without_a_scan(ooder: Ooder, tmp_path: 
         (("install", "scene:daily-report", "--frozen"), 3, "plan.not_locked"),
         (("install", "scene:daily-report", "--with", "40"), 2, "usage.bad_value"),
         (("uninstall", "skill:skill-faq"), 3, "install.not_installed"),
-        (("rollback",), 3, "install.no_generation"),
+        (("rollback",), 3, "install.nothing_before"),
         (("rollback", "99"), 3, "install.no_generation"),
     ],
 )

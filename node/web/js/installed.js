@@ -70,7 +70,7 @@ class Installed extends Part {
     const ref = "scene:" + item.id;
     const at = "installed/" + encodeURIComponent(ref);
     const agent = item.agent ?? {};
-    const status = agent.state ?? item.state;
+    const status = agent.state;
     return h(
       "li",
       { key: ref, class: "card scene" },

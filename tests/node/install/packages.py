@@ -70,7 +70,6 @@ def stage_scene(stage: Stage, scene: str, version: str, skills: Mapping[str, str
         needs=tuple(s.release for s in needed),
         requested=True,
         routes=routes,
-        state="ACTIVE",
     )
     return Change(f"install scene:{scene}@{version}", (*needed, top))
 

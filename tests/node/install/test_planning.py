@@ -77,7 +77,7 @@ def test_what_would_be_run_is_asked(service: Service) -> None:
         ("scene:leave-approval", "plan.frozen", "skill-approval@1.5.0"),
         ("skill:skill-expense", "plan.frozen", "skill-approval"),
         ("skill:skill-attendance", "plan.unsatisfiable", ">=9.0.0"),
-        ("skill:skill-seat-map", "plan.blocked", "listing"),
+        ("skill:skill-seat-map", "plan.only_listed", "seat-map"),
         ("skill:nobody", "plan.unknown_target", "nobody"),
         ("cap:40", "plan.cannot_install", "cap:40"),
         ("scene:daily-report@9.9", "plan.unsatisfiable", "9.9"),
