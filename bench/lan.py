@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -238,7 +239,8 @@ def python(net: NetLab, host: str, *argv: str) -> subprocess.Popen[str]:
 
 
 def cold(net: NetLab, rounds: int = 10) -> list[Row]:
-    """From exec to the first peer, beside the start of a bare interpreter with asyncio."""
+    """From exec to the first peer, beside the start of a bare interpreter with asyncio: the beacon's provider with its keys and
+    sockets, and no more of a node; then the whole of one."""
     for name in ("one", "two"):
         net.host(name, "l")
     running, took, bare = python(net, "one", "-m", "bench.lan_node", "1"), [], []
@@ -263,8 +265,26 @@ def cold(net: NetLab, rounds: int = 10) -> list[Row]:
             "<= 200",
             median(bare) * 1000,
             "bare interpreter",
-        )
+        ),
+        Row("cold `ooder serve`, new home, exec to seen", median(_serves(net)) * 1000, "ms"),
     ]
+
+
+def _serves(net: NetLab, rounds: int = 3) -> Iterator[float]:
+    """Seconds until a running neighbour lists a whole node that was started for the first time."""
+    ear = python(net, "one", "-m", "bench.lan_node", "2")
+    assert ear.stdout is not None
+    time.sleep(1.5)
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as home:
+            start = time.perf_counter()
+            words = [sys.executable, "-m", "node", "serve", "--no-browser"]
+            node = net.popen("two", words, cwd=ROOT, env={**os.environ, "OODER_HOME": home}, stderr=subprocess.DEVNULL)
+            ear.stdout.readline()
+            yield time.perf_counter() - start
+            node.terminate()
+            node.wait()
+    ear.kill()
 
 
 def flood(net: NetLab, sources: int, seconds: float = 10.0) -> list[Row]:
