@@ -67,6 +67,12 @@ def test_the_page_has_no_inline_script_or_style() -> None:
     assert re.search(r"https?://", page) is None
 
 
+def test_the_frame_is_painted_before_the_look_of_its_parts_has_come() -> None:
+    head, _, body = (WEB / "index.html").read_text("utf-8").partition("<body>")
+    assert head.count("stylesheet") == 1
+    assert body.index('class="shell"') < body.index("parts.css")
+
+
 def reachable(*names: str) -> set[str]:
     """Every module that these bring with them."""
     found: set[str] = set()
