@@ -109,7 +109,7 @@ class Pairing extends Part {
       why(row),
       row.paired
         ? h("button", { type: "button", "aria-label": t("pairing.forget_name", { name }), onclick: () => act(() => remove("peers/" + encodeURIComponent(key)), t("pairing.forgotten", { name }), loadPeers) }, t("pairing.forget"))
-        : row.key && row.port && row.light === "online"
+        : row.key && row.light === "online"
           ? h("button", { type: "button", disabled: busy, "aria-label": t("pairing.with_name", { name }), onclick: () => this.start(key) }, t("pairing.with"))
           : null,
     );

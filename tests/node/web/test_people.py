@@ -23,7 +23,7 @@ PEER: dict[str, Any] = {
     "light": "online",
     "state": "fresh",
     "paired": False,
-    "port": 48889,
+    "port": 0,  # opens when somebody there pairs
     "addresses": ["192.0.2.7"],
     "seen_at": 1.0,
     "why": ["refused:record.bad_signature", "odd<i>"],
