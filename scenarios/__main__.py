@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 import time
@@ -70,6 +71,9 @@ def main() -> int:
     except (NotFoundError, UnavailableError) as error:
         print(f"error {error.code}: {error}", file=sys.stderr)
         return 2 if isinstance(error, NotFoundError) else 5
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("stopped; everything is removed", file=sys.stderr)
         return 130

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
+import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -19,10 +20,9 @@ def scenario_command() -> None:
 
 @scenario_command.command("list")
 @common_options
-@click.pass_context
-def list_scenarios(ctx: click.Context) -> None:
+def list_scenarios() -> None:
     """What can be run."""
-    ctx.exit(_run("list"))
+    _become("list")
 
 
 @scenario_command.command("run")
@@ -31,22 +31,21 @@ def list_scenarios(ctx: click.Context) -> None:
     "--driver", type=click.Choice(["netns", "docker", "loopback"]), default="netns", help="How machines are made."
 )
 @common_options
-@click.pass_context
-def run_scenario(ctx: click.Context, name: str, driver: str) -> None:
+def run_scenario(name: str, driver: str) -> None:
     """Build NAME, play its story, print timeline and verdict, remove everything."""
-    ctx.exit(_run("run", name, "--driver", driver))
+    _become("run", name, "--driver", driver)
 
 
 @scenario_command.command("compose")
 @click.argument("name")
 @common_options
-@click.pass_context
-def compose_scenario(ctx: click.Context, name: str) -> None:
+def compose_scenario(name: str) -> None:
     """Print NAME as a compose file, as it lies in scenarios/compose/."""
-    ctx.exit(_run("compose", name))
+    _become("compose", name)
 
 
-def _run(*arguments: str) -> int:
+def _become(*arguments: str) -> NoReturn:
+    """Nothing stands between that program and signals: Ctrl-C lets it remove what it made."""
     if importlib.util.find_spec("scenarios") is None:
         raise UnavailableError("scenario.not_here")
-    return subprocess.run([sys.executable, "-m", "scenarios", *arguments], check=False).returncode
+    os.execv(sys.executable, [sys.executable, "-m", "scenarios", *arguments])  # noqa: S606 - no shell is the point

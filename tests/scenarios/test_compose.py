@@ -23,6 +23,10 @@ from tests.fakes.compose_spec import ComposeFile
 
 DOCKER = """#!/bin/sh
 # A docker client that writes down how it was called.
+case "$*" in
+  *" down "*) sleep "${DOWN:-0}";;
+  *" up "*) test -z "$INTERRUPT" || kill -INT 0;;
+esac
 printf '%s\\n' "$*" >> "$DOCKER_CALLS"
 case "$*" in
   *"compose ls"*) echo '[{"Name": "ooder-clone-4194305"}, {"Name": "shop-1"}, {"Name": "ooder-clone-1"}]';;
@@ -140,6 +144,16 @@ def test_a_cable_that_cannot_be_made_fails_the_scenario(calls: Path, monkeypatch
     monkeypatch.setenv("CABLE", "2")
     with pytest.raises(Failed, match="a-cable left with 2"), DockerWorld("lossy", load("lossy"), str):
         pass
+    assert calls.read_text().splitlines()[-1].endswith("down --volumes --remove-orphans --timeout 1")
+
+
+def test_everything_is_removed_after_an_interrupt(calls: Path) -> None:
+    command = [sys.executable, "-m", "node", "scenario", "run", "lossy", "--driver", "docker"]
+    environment = {**os.environ, "INTERRUPT": "1", "DOWN": "0.5"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert done.returncode == 130 and "removed" in done.stderr
     assert calls.read_text().splitlines()[-1].endswith("down --volumes --remove-orphans --timeout 1")
 
 
