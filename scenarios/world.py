@@ -110,7 +110,13 @@ class World(ABC):
         if nodes:
             who = ", ".join(nodes) if len(nodes) <= 5 else f"{len(nodes)} nodes"
             most = START_SECONDS + START_SECONDS_EACH * len(nodes)
-            self.until(f"{who} started", lambda: all(map(self.answers, nodes)), most)
+            self.until(f"{who} started", lambda: self._all_answer(nodes), most)
+
+    def _all_answer(self, waiting: list[str]) -> bool:
+        """Takes out of `waiting` who answers; nobody is asked again, which would cost those that still start their time."""
+        while waiting and self.answers(waiting[0]):
+            waiting.pop(0)
+        return not waiting
 
     def signal(self, name: str, number: Signals) -> None:
         """Send a signal to the program of a machine."""
