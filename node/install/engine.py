@@ -46,7 +46,7 @@ from protocol.install.planned import InstallPlan, Planned, Question
 from protocol.install.revoked import revoked_among
 from protocol.install.target import FileTarget, RepositoryTarget, parse_target
 from protocol.item_json import write_json
-from protocol.refs import parse_ref
+from protocol.refs import Kind, parse_ref
 
 
 class Engine:
@@ -129,7 +129,9 @@ class Engine:
         if package is not None:
             return self._plan_package(package, options)
         ref = parse_ref(target)
-        learned = None if options.frozen else learn(self.service, ref, self._fetch_networks(), options.owners.values())
+        learned = (
+            None if options.frozen else learn(self.service, [ref], self._fetch_networks(), options.owners.values())
+        )
         try:
             return plan_install(self.service, ref, options, installed=self.store.current(), lock=lock)
         except OoderError as error:
@@ -170,9 +172,16 @@ class Engine:
         return note_first_seen(self.service.paths, IndexUniverse(self.service), current, now) if current.items else 0
 
     def outdated(self, options: PlanOptions) -> list[tuple[str, InstallPlan | OoderError]]:
-        """For everything that was asked for: what an update would change, or why it cannot be told."""
+        """For everything that was asked for: what an update would change, or why it cannot be told. Publishers of which the DHT has
+        newer records are asked first."""
         found: list[tuple[str, InstallPlan | OoderError]] = []
         current = self.store.current()
+        learn(
+            self.service,
+            [item.ref for item in current.items],
+            self._fetch_networks(),
+            {i.principal for i in current.items},
+        )
         for item in current.items:
             if item.requested:
                 ref = item.ref.any_version
@@ -223,9 +232,12 @@ class Engine:
 
     async def uninstall(self, refs: Collection[str], tell: Tell) -> tuple[Committed, dict[str, OoderError]]:
         """Give up what was asked for; what others need stays."""
+        before = await asyncio.to_thread(self.store.current)
         committed = await asyncio.to_thread(self.store.uninstall, tuple(refs), self.service.now())
-        for ref in refs:
-            self.log("skill.uninstalled", ref, generation=committed.generation.number)
+        left = {item.release for item in committed.generation.items}
+        for item in before.items:
+            if item.release not in left:
+                self.log(_GONE[item.kind], str(item.ref), generation=committed.generation.number)
         return committed, await activate(self.store, self._agents, committed.generation, tell)
 
     async def rollback(self, to: int | None, tell: Tell) -> tuple[Committed, dict[str, OoderError]]:
@@ -287,4 +299,9 @@ class Engine:
         return both
 
 
+_GONE = {
+    Kind.SCENE: "scene.uninstalled",
+    Kind.SKILL: "skill.uninstalled",
+    Kind.CAPABILITY: "capability.unregistered",
+}
 _EVENTS = {"scene": "scene.installed", "skill": "skill.installed", "capability": "capability.registered"}

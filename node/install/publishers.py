@@ -34,13 +34,13 @@ class Learned:
     errors: list[OoderError]
 
 
-def learn(service: Service, ref: Ref, networks: Sequence[str], owners: Collection[str] = ()) -> Learned:
-    """Ask the publishers of `ref`, and of what it needs, where the index has no more than their records. Where somebody else has
+def learn(service: Service, refs: Iterable[Ref], networks: Sequence[str], owners: Collection[str] = ()) -> Learned:
+    """Ask the publishers of `refs`, and of what they need, where the index has no more than their records. Where somebody else has
     the bytes, only publishers that are known already, or that `owners` (principals) names, are asked.
 
     Blocking; not from a running event loop. Never raises OoderErrors of the network: they are returned.
     """
-    wanted: list[Name] = [(ref.kind, ref.id)]
+    wanted: list[Name] = list(dict.fromkeys((ref.kind, ref.id) for ref in refs))
     names, keys = set(wanted), set[str]()
     learned = Learned(0, 0, [])
     while wanted and not service.config.settings.offline:
@@ -48,12 +48,15 @@ def learn(service: Service, ref: Ref, networks: Sequence[str], owners: Collectio
             (name, one) for name in wanted for one in _unread(service, name, owners) if one.evidence.key not in keys
         ]
         wanted = []
-        chosen = _one_each(listed)[: limits.DHT_PUBLISHERS - len(keys)]
+        chosen = _by_key(listed)[: limits.DHT_PUBLISHERS - len(keys)]
         if not chosen:
             break
         keys |= {one.evidence.key for _, one in chosen}
-        readings = asyncio.run(_ask_all(service, chosen, networks, learned.errors))
-        learned.asked, learned.found = len(keys), learned.found + len(readings)
+        answers = asyncio.run(_ask_all(service, chosen, networks))
+        learned.errors += [one for one in answers if isinstance(one, OoderError)]
+        found = [one for one in answers if not isinstance(one, OoderError)]
+        readings = [reading for each in found for reading in each]
+        learned.asked, learned.found = len(keys), learned.found + len(found)
         service.index.apply(readings, service.rules, service.now())
         for reading in readings:
             for sighting in reading.sightings:
@@ -73,25 +76,27 @@ def _unread(service: Service, name: Name, owners: Collection[str]) -> list[Sight
     return [one for one in records if (one.principal, one.digest) not in full and (not full or one.principal in known)]
 
 
-def _one_each(listed: Iterable[tuple[Name, Sighting]]) -> list[tuple[Name, Sighting]]:
-    return list({one.evidence.key: (name, one) for name, one in listed}.values())
+def _by_key(listed: Iterable[tuple[Name, Sighting]]) -> list[tuple[list[Name], Sighting]]:
+    """Publishers, each with all that is asked of it and one of its records."""
+    found: dict[str, tuple[list[Name], Sighting]] = {}
+    for name, one in listed:
+        names, _ = found.get(one.evidence.key, ([], one))
+        found[one.evidence.key] = [*names, name], one
+    return list(found.values())
 
 
 async def _ask_all(
-    service: Service, chosen: Sequence[tuple[Name, Sighting]], networks: Sequence[str], errors: list[OoderError]
-) -> list[Reading]:
+    service: Service, chosen: Sequence[tuple[list[Name], Sighting]], networks: Sequence[str]
+) -> list[list[Reading] | OoderError]:
     lan = service.ports.lan
     client = PeerClient(lan.key, service.now, lan.is_friend)  # its own: what strangers say is not kept in memory
-    asking = (_ask(client, service.now, name, one, networks) for name, one in chosen)
-    answers = await asyncio.gather(*asking)
-    errors += [one for one in answers if isinstance(one, OoderError)]
-    return [one for one in answers if isinstance(one, Reading)]
+    return await asyncio.gather(*(_ask(client, service.now, names, one, networks) for names, one in chosen))
 
 
 async def _ask(
-    client: PeerClient, now: Callable[[], float], name: Name, said: Sighting, networks: Sequence[str]
-) -> Reading | OoderError:
-    """Try the places of one record one after the other; the reading, or why the last one failed."""
+    client: PeerClient, now: Callable[[], float], names: Sequence[Name], said: Sighting, networks: Sequence[str]
+) -> list[Reading] | OoderError:
+    """Try the places of one record one after the other; a reading for each name, or why the last one failed."""
     problem: OoderError = UnavailableError("peer.unreachable", address=said.location, reason="no address")
     for point in points_of(said):
         try:
@@ -104,9 +109,13 @@ async def _ask(
             problem = UnavailableError("peer.unreachable", address=point.base, reason="silence")
         else:
             at, key = now(), said.evidence.key
-            place = f"{name[0].prefix}:{name[1]}"
-            some, until = needed(rows, name), at + HOLDS_SECONDS
-            return offers_reading(point.agent_id, key, point.location, some, at, until, source=RECORDS, place=place)
+            where, until = (point.agent_id, key, point.location), at + HOLDS_SECONDS
+            return [
+                offers_reading(
+                    *where, needed(rows, name), at, until, source=RECORDS, place=f"{name[0].prefix}:{name[1]}"
+                )
+                for name in dict.fromkeys(names)
+            ]
     return problem
 
 

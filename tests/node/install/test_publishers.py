@@ -19,6 +19,7 @@ from node.install.peer_deliverer import PeerDeliverer
 from node.install.planning import PlanOptions
 from node.install.publishers import Learned, learn, needed
 from node.install.store import Store
+from node.install.unpack import PackedFile
 from node.io.peer_client import PeerClient
 from node.paths import Paths
 from node.service import Service
@@ -27,6 +28,8 @@ from protocol.dht.contacts import may_fetch
 from protocol.dht.record import Pointer, open_pointer, sign_pointer
 from protocol.errors import OoderError, PolicyError
 from protocol.identity import SigningKey
+from protocol.install.apply import Change
+from protocol.install.model import Installed
 from protocol.install.universe import Location
 from protocol.items import Dependency, Item, Provided, Reading, Standing
 from protocol.refs import Kind, parse_ref
@@ -87,7 +90,7 @@ def standings(service: Service, kind: Kind, name: str) -> list[Standing]:
 
 
 async def ask(service: Service, networks: Sequence[str] = HERE, ref: str = "scene:desk") -> Learned:
-    return await asyncio.to_thread(learn, service, parse_ref(ref), networks)
+    return await asyncio.to_thread(learn, service, [parse_ref(ref)], networks)
 
 
 async def test_a_publisher_tells_what_it_said_in_short_and_what_that_needs(service: Service) -> None:
@@ -115,7 +118,7 @@ async def test_who_is_not_asked(service: Service) -> None:
         )
         service.index.apply([Reading("local_fs", "o", "p", service.now(), (own,))], service.rules, service.now())
         assert (await ask(service)).asked == 0  # it is here already, and they are strangers
-        assert (await asyncio.to_thread(learn, service, parse_ref("scene:desk"), HERE, [record.principal])).asked == 1
+        assert (await asyncio.to_thread(learn, service, [parse_ref("scene:desk")], HERE, [record.principal])).asked == 1
         heard(service, url, ref="skill:x", digest="")
         assert (await ask(service, ref="skill:x")).asked == 0  # they only say that it exists
         assert len(asked) == 1
@@ -160,3 +163,33 @@ def test_the_public_internet_and_configured_networks_may_be_asked(ip: str) -> No
 def test_needed_takes_the_whole_way_and_nothing_else() -> None:
     assert {row.ref for row in needed(ROWS, (Kind.SKILL, "base"))} == {"skill:base"}
     assert len(needed(ROWS, (Kind.SCENE, "desk"))) == 4
+
+
+async def test_what_is_outdated_is_asked_of_who_published_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "_fetch_networks", lambda self: HERE)
+    engine = Engine(service)
+    with engine.store.stage() as stage:
+        rows = []
+        for kind, name, text in ((Kind.SCENE, "desk", b"kind: Scene"), (Kind.SKILL, "base", b"kind: Skill")):
+            tree = stage.files([PackedFile("skill.yaml", False, text)]).digest
+            rows.append(Installed(kind, name, "0.9", PEER.public.principal, tree, requested=True))
+        engine.store.commit(Change("install", tuple(rows)), service.now(), stage)
+    async with publisher() as (url, asked):
+        heard(service, url)
+        heard(service, url, ref="skill:base", digest="sha256:" + "cd" * 32)
+        await asyncio.to_thread(engine.outdated, PlanOptions(upgrade=True))
+        assert asked == ["/peer/v1/offers"]  # once, about both
+        for kind, name in ((Kind.SCENE, "desk"), (Kind.SKILL, "base")):
+            assert Standing.MAIN in standings(service, kind, name), name
+
+
+async def test_everything_that_an_uninstall_takes_away_is_an_event_of_its_kind(service: Service) -> None:
+    engine = Engine(service)
+    with engine.store.stage() as stage:
+        tree = stage.files([PackedFile("x.yaml", False, b"x")]).digest
+        skill = Installed(Kind.SKILL, "base", "1.0", "local:0", tree)
+        scene = Installed(Kind.SCENE, "desk", "1.0", "local:0", tree, needs=(skill.release,), requested=True)
+        engine.store.commit(Change("install", (skill, scene)), service.now(), stage)
+    await engine.uninstall(["scene:desk"], lambda event: None)
+    events = [(one["type"], one["ref"]) for one in service.events(0, 100)["events"] if "uninstalled" in one["type"]]
+    assert sorted(events) == [("scene.uninstalled", "scene:desk@1.0"), ("skill.uninstalled", "skill:base@1.0")]
