@@ -50,7 +50,7 @@ from protocol.lan_seeds import Seeds
 from protocol.lan_text import AgentAnnounce, DiscoveryRequest, Heartbeat, Message, read_nonce
 from protocol.lan_voice import Moment, Voice
 from protocol.peer_claims import plain_peer, signed_peer
-from protocol.peers import CLONE_AGAIN, RETRY_FAST, Address, Change, Peer, PeerState, PeerTable
+from protocol.peers import CLONE_AGAIN, RETRY_FAST, RETRY_FOR, Address, Change, Peer, PeerState, PeerTable
 from protocol.ratelimit import Bucket
 from protocol.subnets import Subnets
 
@@ -59,6 +59,10 @@ SLEPT = 3.0  # a tick that comes this late means that the machine slept
 GRACE = 5.0  # seconds after waking in which nobody is judged
 DEAF = 0.05  # seconds after waking in which the queue is not believed
 MANY_LOST = 4
+EARLIER, EARLIER_GAP = (
+    32,
+    60.0,
+)  # peers of the last run that are asked again, and the seconds between two rounds in the end
 FAREWELLS = 64  # peers behind routers that are told goodbye by unicast
 
 
@@ -101,6 +105,8 @@ class Beacon:
         self._again: list[float] = []  # seconds between the question just asked and its repetitions
         for ip, port in remembered:
             self._schedule.add(now, Task(Job.REQUEST, ip, port))
+        self._earlier = Seeds(remembered[-EARLIER:], chance.uniform, EARLIER_GAP, now + RETRY_FOR)
+        self._earlier.again(now + 1.0)
         self._burst(now)
 
     # --- facts -------------------------------------------------------------------------------------------------------
@@ -200,7 +206,7 @@ class Beacon:
         self._wall_offset, self._last_tick = wall - now, now
         if self._closing:
             return
-        for ip, port in self._seeds.due(now, self.peers.anybody_at):
+        for ip, port in (*self._seeds.due(now, self.peers.anybody_at), *self._earlier.due(now, self.peers.anybody_at)):
             self._schedule.add(now, Task(Job.REQUEST, ip, port))
         turn = self.peers.turn(now)
         retry = turn.retry
@@ -232,7 +238,7 @@ class Beacon:
         """Loop seconds at which `tick` and `datagrams_to_send` want to be called."""
         if self._closing:
             return self._schedule.next_at()
-        dates = self._schedule.next_at(), self.peers.next_deadline(), self._seeds.next_at
+        dates = self._schedule.next_at(), self.peers.next_deadline(), self._seeds.next_at, self._earlier.next_at
         return min(self._last_tick + TICK, *dates)
 
     def has_news(self) -> bool:

@@ -105,6 +105,26 @@ def test_a_seed_that_starts_later_or_again_is_found_across_the_router() -> None:
     assert lan.run_until(lambda: seed.beacon.peers.get(bench.key) is None) <= 0.1, "a goodbye crosses routers too"
 
 
+def test_a_peer_that_failed_before_a_restart_is_asked_again_and_again_for_an_hour() -> None:
+    lan = FakeLan()
+    lan.routed.add("10.0.0.3")
+    here = lan.add(remembered=(("10.0.0.3", 48888),))
+    lan.run(300.0)
+    there = lan.add()
+    assert there.ip == "10.0.0.3"
+    assert lan.run_until(lambda: here.knows(there) and there.knows(here), 120.0) <= 70.0
+    there.up = False
+    lan.run(3 * 3600.0)
+    mark = here.sent_bytes, lan.now
+    lan.run(600.0)
+    alone = FakeLan()
+    other = alone.add()
+    alone.run(600.0)
+    before = other.sent_bytes
+    alone.run(600.0)
+    assert here.sent_bytes - mark[0] <= (other.sent_bytes - before) * 1.2, "after an hour nobody asks there any more"
+
+
 def test_a_goodbye_counts_at_once_and_is_said_three_times() -> None:
     lan = settled(4)
     leaving, other = lan.nodes[0], lan.nodes[1]

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from node.io.partials import Journal, Partials
-from node.io.peer_trees import Pace, TreeFetch
+from node.io.peer_trees import Pace, TreeFetch, read_listing
 from protocol import limits
 from protocol.digest import TreeFile, in_order, tree_digest
-from protocol.errors import IntegrityError, OoderError, UnavailableError
+from protocol.errors import DataError, IntegrityError, OoderError, UnavailableError
 
 CHANCE = Random(5)
 BYTES = {
@@ -160,3 +160,41 @@ async def test_a_journal_of_other_bytes_is_not_believed_and_blames_nobody(tmp_pa
             file.write(text)
         files = await TreeFetch([FakePeer()], DIGEST, Pace(0), Journal(held, after=9.0)).run()
         assert {one.path: one.data for one in files} == BYTES
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {"path": "a.md", "size": 1, "digest": "sha256:" + "0" * 64, "executable": False, **changes}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        None,
+        {},
+        ["a.md"],
+        [[]],
+        [row(path="../../.ssh/authorized_keys")],
+        [row(path="/etc/passwd")],
+        [row(path="a/./b")],
+        [row(path="a\\b")],
+        [row(path="a\x1b[2J")],
+        [row(size=-1)],
+        [row(size="many")],
+        [row(size=10**400)],
+        [row(size=1e999)],
+        [row(size=limits.ITEM_FILE_BYTES + 1)],
+        [row(path=f"f{number}", size=limits.ITEM_FILE_BYTES) for number in range(99)],
+        [row(path=f"f{number}") for number in range(limits.ITEM_FILES + 1)],
+        [row(digest="sha256:zz")],
+        [row(digest=None)],
+        [row(), row()],
+        [row(), row(path="a.md/b")],
+        [row(path="\ud800")],
+        [],
+        [row()],  # well formed, but not the tree that was asked for
+    ],
+)
+def test_a_list_that_lies_is_refused_before_any_byte_is_asked_for(rows: Any) -> None:
+    with pytest.raises(OoderError) as caught:
+        read_listing({"files": rows}, DIGEST)
+    assert isinstance(caught.value, DataError | IntegrityError)
