@@ -23,6 +23,7 @@ from time import perf_counter, time
 from kademlia.network import Server as StockServer
 
 from bench import Row
+from node.dht import REFRESH_EVERY
 from node.io.clock import SystemClock
 from node.io.dht_server import DhtServer
 from protocol.dht.contacts import Networks
@@ -38,7 +39,18 @@ from protocol.refs import Kind, parse_ref
 NODES = int(os.environ.get("OODER_BENCH_DHT_NODES", "200"))
 LISTED = int(os.environ.get("OODER_BENCH_DHT_LIST", "10000"))
 KEYS = 200
+STORED_AT_REST = 500
 HOST = "127.0.0.1"
+
+
+class Counted(DhtServer):
+    """A node that counts the bytes it sends, those of UDP and IPv4 included."""
+
+    sent = 0
+
+    def _send(self, data: bytes, ip: str, port: int) -> None:
+        self.sent += len(data) + 28
+        super()._send(data, ip, port)
 
 
 class Town:
@@ -47,7 +59,7 @@ class Town:
     def __init__(self) -> None:
         self.random = Random(7)
         self.clock = SystemClock()
-        self.nodes: list[DhtServer] = []
+        self.nodes: list[Counted] = []
         self.seq = 0
 
     async def build(self, count: int) -> None:
@@ -55,7 +67,7 @@ class Town:
         for _ in range(count):
             seal = KeySeal(SigningKey(self.random.randbytes(32)))
             machine = DhtNode(seal, Networks(), self.random, now=loop.time(), wall=time())
-            server = DhtServer(machine, self.clock)
+            server = Counted(machine, self.clock)
             await server.listen(0, HOST)
             if self.nodes:
                 await server.do(join(machine, [(HOST, self.nodes[0].port)]))
@@ -125,6 +137,7 @@ async def ours(rows: dict[str, float]) -> None:
     await serving(town, rows)
     await enumerate_all(town, rows)
     await rest(town, rows)
+    await rest_bytes(town, rows)
     for share in (0.2, 0.4):
         town.kill(share)
         await reads(town, rows, names, f"{share:.0%} killed ")
@@ -243,6 +256,32 @@ async def rest(town: Town, rows: dict[str, float]) -> None:
     rows["rest questions"] = (town.asked() - sent) / NODES / 10
 
 
+async def rest_bytes(town: Town, rows: dict[str, float]) -> None:
+    """What a node sends and hears in the long run: it refreshes its table, and repeats every hour what it publishes. In a network
+    where everybody publishes alike, who stores `STORED_AT_REST` copies for others publishes as many."""
+
+    async def sent_by(work: Callable[[], Awaitable[object]]) -> float:
+        before = sum(server.sent for server in town.nodes)
+        await work()
+        await asyncio.sleep(0.2)
+        return float(sum(server.sent for server in town.nodes) - before)
+
+    some = town.nodes[20:40]
+
+    async def refreshed() -> None:
+        for server in some:
+            await server.do(refresh(server.machine))
+
+    publisher = town.nodes[11]
+    records = [town.record(f"skill:resting-{n}", 11) for n in range(25)]
+    before = sum(server.machine.store.count for server in town.nodes)
+    await publisher.do(publish(publisher.machine, records))
+    copies = sum(server.machine.store.count for server in town.nodes) - before
+    swept = await sent_by(lambda: publisher.do(publish(publisher.machine, records)))
+    refreshing = await sent_by(refreshed) / len(some) / REFRESH_EVERY
+    rows["rest kB/s"] = 2 * (refreshing + swept / copies * STORED_AT_REST / 3_600) / 1_000
+
+
 async def stock(rows: dict[str, float]) -> None:
     logging.getLogger("rpcudp").setLevel(logging.CRITICAL)
     logging.getLogger("kademlia").setLevel(logging.CRITICAL)
@@ -301,6 +340,7 @@ AIMS = (
     ("rest memory", "MiB of a node that has joined", "<= 15"),
     ("500 records", "MiB", "<= 15"),
     ("rest questions", "1/s per node", "<= 1"),
+    ("rest kB/s", "sent and heard by a node that stores 500 copies", "<= 1"),
 )
 
 
