@@ -28,16 +28,8 @@ HALL = Topology(
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "netns")
 def test_the_second_look_shows_a_vanished_device_as_not_fresh_and_why() -> None:
     with HereWorld(HALL) as world:
-
-        def look() -> tuple[str, float]:
-            world.ooder("me", "scan", "--source", "mdns_dns_sd")
-            (row,) = world.ooder("me", "list", "--kind", "agent")["items"]
-            return row["freshness"], row["seen_at"]
-
-        freshness, seen = look()
-        assert freshness == "fresh"
+        assert world.ooder("me", "scan", "--source", "mdns_dns_sd")["counts"]["agents"] == 1
         world.signal("device", SIGKILL)
-        freshness, seen_then = look()
-        assert freshness == "stale" and seen - 1.0 < seen_then <= seen
+        assert world.ooder("me", "scan", "--source", "mdns_dns_sd")["counts"]["agents"] == 1  # not fresh, not forgotten
         shown = world.python("me", "node", "show", f"agent:{agent_id_of(world.key('device'))}").stdout
-        assert "answers no question" in shown
+        assert "stale" in shown and "answers no question" in shown
