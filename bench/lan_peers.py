@@ -34,11 +34,13 @@ def beside(rows: Sequence[Row]) -> list[Row]:
 
 
 def matched(rows: Sequence[Row], figures: Sequence[Figure]) -> list[Row]:
-    """Each row once per figure of its name and unit, or as it is; figures without a row of ours stay visible as rows."""
+    """Each row once per yardstick: its own, and figures of its name and unit; figures without a row of ours stay visible as rows."""
     told = list[Row]()
     for row in rows:
         own = [each for each in figures if (each.what, each.unit) == (row.what, row.unit)]
-        told += [row._replace(yardstick=each.value, yardstick_name=each.name) for each in own] or [row]
+        if row.yardstick is not None or not own:
+            told.append(row)
+        told += [row._replace(yardstick=each.value, yardstick_name=each.name) for each in own]
     known = {(row.what, row.unit) for row in rows}
     return told + [
         Row(f"{each.name}: {each.what}", each.value, each.unit)
