@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 THREADS = 4
+PLANS_AT_ONCE = 2
 
 
 class Desk:
@@ -65,6 +66,7 @@ class Desk:
         self._load = load or (lambda: config.load(service.paths))
         self._reloaded = reloaded
         self._threads = ThreadPoolExecutor(THREADS, "ooder-api")
+        self._planning = ThreadPoolExecutor(PLANS_AT_ONCE, "ooder-plans")
         self._changing = asyncio.Lock()
 
     @cached_property
@@ -91,6 +93,10 @@ class Desk:
     async def read(self, work: Callable[[], _T]) -> _T:
         """Do something that blocks, off the loop."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def plan(self, work: Callable[[], _T]) -> _T:
+        """Make plans, off the loop, few at a time: graphs made to take for ever do not hold up what is only read."""
+        return await asyncio.get_running_loop().run_in_executor(self._planning, work)
 
     async def change_settings(self, work: Callable[[], _T]) -> _T:
         """Write settings, one writer at a time, then use them. Raises what `work` raises, or UsageError `config.invalid`."""
@@ -131,4 +137,5 @@ class Desk:
                 group.create_task(self.hub.run())
                 group.create_task(self.news.run())
         finally:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            for pool in (self._threads, self._planning):
+                pool.shutdown(wait=False, cancel_futures=True)

@@ -264,4 +264,4 @@ def is_ignored(dependency: Dependency) -> bool:
 
 def too_hard(ref: str, seconds: float) -> ConflictError:
     """The answer when time or rounds are used up."""
-    return ConflictError("plan.too_hard", ref=ref, seconds=seconds)
+    return ConflictError("plan.too_hard", ref=ref, seconds=int(seconds) if seconds == int(seconds) else seconds)

@@ -143,7 +143,7 @@ async def plan_swap(call: Call) -> dict[str, Any]:
     capability, skill = read_ref(wish.capability, Kind.CAPABILITY), read_ref(wish.skill, Kind.SKILL)
     swap = Replacement(_scene(call), capability, skill, wish.request)
     desk = call.desk
-    plan = await desk.read(lambda: plan_replacement(Engine(desk.service), swap))
+    plan = await desk.plan(lambda: plan_replacement(Engine(desk.service), swap))
     options = PlanOptions(providers={capability.id: skill.id})
     return made_body(desk.installs.keep(plan, options, swap), call.language)
 

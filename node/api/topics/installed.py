@@ -184,7 +184,7 @@ async def verify(call: Call) -> dict[str, object]:
 
 async def collect(call: Call) -> dict[str, Any]:
     """Remove generations beyond the kept ones, and the bytes only they stood on."""
-    gone = await call.desk.read(Store(call.desk.service.paths.home).collect)
+    gone = await call.desk.read(Engine(call.desk.service).collect)
     return {"generations": list(gone.generations), "trees": list(gone.trees)}
 
 
@@ -192,7 +192,7 @@ async def outdated(call: Call) -> dict[str, Any]:
     """What an update would change."""
     desk, options = call.desk, PlanOptions(upgrade=True)
     rows = []
-    for ref, found in await desk.read(lambda: Engine(desk.service).outdated(options)):
+    for ref, found in await desk.plan(lambda: Engine(desk.service).outdated(options)):
         if isinstance(found, OoderError):
             rows.append({"ref": ref, "plan": None, "error": found.body(call.language)})
         else:

@@ -121,14 +121,14 @@ async def make(call: Call) -> dict[str, Any]:
     options = wish.options()
     if not wish.target.startswith("/"):
         parse_ref(wish.target)
-    plan = await desk.read(lambda: Engine(desk.service).plan(wish.target, options, Path("/")))
+    plan = await desk.plan(lambda: Engine(desk.service).plan(wish.target, options, Path("/")))
     return made_body(desk.installs.keep(plan, options), call.language)
 
 
 async def make_from_bundle(call: Call) -> dict[str, Any]:
     """What importing a bundle would do."""
     desk, wish = call.desk, call.body
-    plan, more = await desk.read(lambda: Engine(desk.service).plan_import(Path(wish.path), wish.keys))
+    plan, more = await desk.plan(lambda: Engine(desk.service).plan_import(Path(wish.path), wish.keys))
     return made_body(desk.installs.keep(plan, PlanOptions(), more=more), call.language)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 
 from node.api.install_schemas import Install
 from node.api.installs import Job, job_body
+from node.install.engine import Engine
 from node.install.installer import Outcome
 from node.install.steps import Stage as Step
 from node.install.steps import StepEvent
 from node.scene.host import host_scenes
-from protocol.errors import NotFoundError
+from protocol.errors import ConflictError, NotFoundError
 from tests.node.api.running import Running
 
 SCENE = "/api/v1/installed/scene:text-desk"
@@ -107,6 +109,26 @@ async def test_nothing_is_installed_without_consent(node: Running) -> None:
     status, said, _ = await node.call("POST", "/api/v1/installs", {"plan": plan["id"], "agreed": [10_000]})
     assert (status, said["code"]) == (400, "api.bad_request")
     assert (await node.get("/api/v1/installed"))[1]["items"] == []
+
+
+async def test_plans_that_take_long_hold_up_nothing_that_is_read(
+    node: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def plan(*_: object) -> None:
+        gate.wait(20)
+        raise ConflictError("plan.too_hard", ref="skill:x", seconds=5.0)
+
+    monkeypatch.setattr(Engine, "plan", plan)
+    asked = [asyncio.create_task(node.call("POST", "/api/v1/plans", {"target": "skill:x"})) for _ in range(6)]
+    try:
+        async with asyncio.timeout(5):
+            assert (await node.get("/api/v1/items"))[0] == 200
+            assert (await node.get("/api/v1/installed"))[0] == 200
+    finally:
+        gate.set()
+    assert [(status, body["code"]) for status, body, _ in await asyncio.gather(*asked)] == [(409, "plan.too_hard")] * 6
 
 
 async def test_a_stale_plan_changes_nothing(node: Running) -> None:
