@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
 CATALOGUE = Path(__file__).resolve().parents[3] / "scenarios" / "catalogue"
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+
+PEER: dict[str, Any] = {
+    "agent_id": "node-kitchen",
+    "name": "kitchen <b>",
+    "key": "K" * 52,
+    "light": "online",
+    "state": "fresh",
+    "paired": False,
+    "port": 0,  # opens when somebody there pairs
+    "addresses": ["192.0.2.7"],
+    "seen_at": 1.0,
+    "why": ["refused:record.bad_signature", "odd<i>"],
+}
+"""A made-up device as the API describes it, for whoever stands between page and node."""
 
 
 @pytest.fixture(scope="module")

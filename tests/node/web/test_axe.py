@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from node.paths import Paths
+from node.sharing import Share, add_share
+from protocol.refs import parse_ref
 from tests.fakes.web_node import WebNode
+from tests.node.web.conftest import PEER
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -93,6 +97,12 @@ def install(page: Page) -> None:
 
 def test_no_view_has_a_violation(open_page: Page, axe: str, catalogue: Path, node: WebNode) -> None:
     page = open_page
+    pairing = {"state": "compare", "code": "012345", "peer": PEER, "error": None}
+    page.route(
+        "**/api/v1/peers", lambda route: route.fulfill(json={"peers": [PEER, {**PEER, "key": "M", "paired": True}]})
+    )
+    page.route("**/api/v1/pairing", lambda route: route.fulfill(json=pairing))
+    add_share(Paths(node.home), Share(parse_ref("skill:skill-faq")), 0.0)
     page.goto(node.link())
     page.get_by_role("heading", name="Nothing here yet").wait_for()
     found = {"welcome": violations(page, axe)}

@@ -10,24 +10,12 @@ import pytest
 from node.paths import Paths
 from node.sharing import read_shares
 from tests.fakes.web_node import WebNode
+from tests.node.web.conftest import PEER
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
 pytestmark = pytest.mark.slow
-
-PEER: dict[str, Any] = {
-    "agent_id": "node-kitchen",
-    "name": "kitchen <b>",
-    "key": "K" * 52,
-    "light": "online",
-    "state": "fresh",
-    "paired": False,
-    "port": 0,  # opens when somebody there pairs
-    "addresses": ["192.0.2.7"],
-    "seen_at": 1.0,
-    "why": ["refused:record.bad_signature", "odd<i>"],
-}
 
 
 def test_two_screens_show_six_digits_and_a_person_compares_them(page: Page, node: WebNode) -> None:
@@ -76,6 +64,6 @@ def test_what_is_shared_is_listed_and_can_be_stopped(page: Page, catalogue: Path
     row = shares.locator("li", has_text="the group team")
     row.get_by_text("in 12 hours").wait_for()
     assert [(str(one.ref), one.audience) for one in read_shares(Paths(home))] == [("skill:skill-faq", "group:team")]
-    row.get_by_role("button", name="Share skill:skill-faq no more").click()
+    row.get_by_role("button", name="Stop sharing skill:skill-faq").click()
     shares.get_by_text("Nothing is shared.").wait_for()
     assert read_shares(Paths(home)) == ()
