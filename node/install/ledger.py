@@ -6,6 +6,7 @@ over if garbage collection took the file away in between. SECURITY 3.1.
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import dataclass
 
@@ -36,9 +37,16 @@ def read_current(root: Folder) -> int:
         content = root.read(CURRENT, 32)
     except FileNotFoundError:
         return 0
+    except OSError as error:
+        raise _damaged(error, 0) from error
     if not content.strip().isdigit():
         raise StorageError("store.damaged", number=0, reason="the file 'current' is no number")
     return int(content)
+
+
+def _damaged(error: OSError, number: int) -> Exception:
+    """A file longer than any we write was not written by us; every other failure is the disk's."""
+    return StorageError("store.damaged", number=number, reason=str(error)) if error.errno == errno.EFBIG else error
 
 
 def read_generation(root: Folder, wanted: int) -> Generation:
@@ -50,6 +58,8 @@ def read_generation(root: Folder, wanted: int) -> Generation:
             data = folder.read(f"{wanted}{_SUFFIX}", limits.GENERATION_BYTES)
     except FileNotFoundError:
         raise NotFoundError("install.no_generation", number=wanted) from None
+    except OSError as error:
+        raise _damaged(error, wanted) from error
     try:
         generation = decode_generation(data)
     except OoderError as error:

@@ -165,3 +165,14 @@ def test_what_will_not_answer_is_said_at_once(ooder: Ooder, scanned: Path) -> No
     lines = ooder("install", "skill:skill-faq", "--yes", "--json")[1].splitlines()
     assert json.loads(lines[-1])["pending"]["skill:skill-faq"]["code"] == "scene.nothing_runnable"
     assert "PENDING_ACTIVATION" not in ooder("install", "skill:skill-text-brief", "--yes")[2]
+
+
+def test_where_an_installed_skill_lies_can_be_given_to_other_programs(ooder: Ooder, tmp_path: Path) -> None:
+    folder = tmp_path / "tidy"
+    folder.mkdir()
+    (folder / "SKILL.md").write_text("---\nname: tidy\ndescription: x\n---\n")
+    assert ooder("paths", "skill:tidy")[0] == 3
+    assert ooder("install", str(folder), "--yes")[0] == 0
+    place = Path(ooder("paths", "skill:tidy")[1].strip())
+    assert (place / "SKILL.md").read_bytes() == (folder / "SKILL.md").read_bytes()
+    assert data(ooder("paths", "skill:tidy", "--json"))["folders"] == [str(place)]

@@ -147,6 +147,10 @@ def test_a_damaged_or_missing_current_is_never_taken_for_an_empty_store(tmp_path
     assert caught.value.code == "store.damaged"
     assert store.rollback(1, 3.0).generation.number == 3
     check_whole(tmp_path, leftovers=False)
+    (tmp_path / "store-v1/current").write_bytes(b"9" * 200)
+    with pytest.raises(StorageError) as caught:
+        store.current()
+    assert caught.value.code == "store.damaged"
     (tmp_path / "store-v1/current").unlink()
     with pytest.raises(StorageError):
         install(store, "third", "1.0", {"ocr": "1.0"})
