@@ -28,7 +28,7 @@ from protocol.lan_events import PORT, Interface, Outgoing
 from protocol.subnets import read_address
 
 GROUP_V6: Final = "ff12::00de:1a4e"
-"""Our own transient link-local group, for interfaces without IPv4."""
+"""Our own transient link-local group. Spoken to by interfaces without IPv4, heard by all: whoever has both answers there."""
 RECEIVE_BUFFER = 1 << 20
 DRAIN_MOST, DRAIN_SECONDS = 64, 0.002
 
@@ -117,9 +117,11 @@ class LanSockets:
             if mouth is not None:
                 self._send(mouth, out.data, out.ip, out.port)
             return
+        spoken = {each.name for each in self._mouths if ":" not in each.ip}
         for interface in list(self._mouths):
             if ":" in interface.ip:
-                self._send(interface, out.data, GROUP_V6, out.port)
+                if interface.name not in spoken:
+                    self._send(interface, out.data, GROUP_V6, out.port)
                 continue
             self._send(interface, out.data, "255.255.255.255", out.port)
             if interface.broadcast:  # some systems and access points let only one of the two pass; a copy costs a hash

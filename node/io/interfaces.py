@@ -49,7 +49,7 @@ def list_interfaces(only: Sequence[str] = ()) -> tuple[Interface, ...]:
             continue
         v4 = [_v4(name, adapter.index or 0, ip) for ip in adapter.ips if isinstance(ip.ip, str)]
         v6 = [_v6(name, adapter.index or 0, ip) for ip in adapter.ips if not isinstance(ip.ip, str)]
-        found += v4 or [each for each in v6 if each.ip.startswith("fe80")][:1]
+        found += [*v4, *[each for each in v6 if each.ip.startswith("fe80")][:1]]
     if not found and not only and any(flag & _UP and flag & _LOOPBACK for flag in flags.values()):
         return (Interface("lo", "127.0.0.1", 8, broadcast="127.255.255.255"),)
     return tuple(sorted(found, key=lambda each: (each.name, each.ip)))

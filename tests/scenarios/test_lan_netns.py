@@ -158,6 +158,21 @@ async def test_hosts_without_ipv4_find_each_other(lab: NetLab) -> None:
             node.task.cancel()
 
 
+async def test_a_host_with_ipv6_alone_and_one_with_both_find_each_other_whoever_comes_first(lab: NetLab) -> None:
+    for name in ("both", "six", "later"):
+        lab.host(name, "l")
+    lab.run("six", ["ip", "addr", "flush", "dev", "eth0", "scope", "global"])
+    async with asyncio.TaskGroup() as group:
+        nodes = [Node(lab, "both", 0, group), Node(lab, "six", 1, group)]
+        await until(lambda: all_know(nodes), 2.0)
+        nodes.append(Node(lab, "later", 2, group))
+        await until(lambda: all_know(nodes), 8.0)
+        await asyncio.sleep(9.0)
+        assert all_know(nodes), "and they stay fresh for each other"
+        for node in nodes:
+            node.task.cancel()
+
+
 def test_what_a_killed_run_leaves_behind_is_swept() -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
