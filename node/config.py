@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from node import registry
 from node.config_file import ConfigFile, Keys, read_config_file
@@ -32,6 +32,16 @@ class Section(BaseModel):
     """Base of every settings section: a typo is an error, not a wish."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _network(text: str) -> str:
+    from protocol.http.addresses import read_networks
+
+    try:
+        read_networks((text,))
+    except UsageError as error:
+        raise ValueError(error.text()) from None
+    return text
 
 
 class ScopeSettings(Section):
@@ -82,6 +92,11 @@ class PeerSettings(Section):
     )
     host: str = Field(default="0.0.0.0", description="address to listen on")  # noqa: S104 - made for strangers
     port: int = Field(default=48889, ge=0, le=65535, description="port to listen on, or the next free one; 0 = any")
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        default=(),
+        max_length=64,
+        description="addresses or networks (CIDR) of reverse proxies before this plane, whose X-Forwarded-For says who asks",
+    )
     download_rate: int = Field(
         default=0, ge=0, description="bytes per second that packages are fetched with from peers, in all; 0 = no bound"
     )

@@ -105,9 +105,9 @@ class PeerNews:
         self._pulse.set()
 
 
-async def serve_news(request: web.Request, news: PeerNews, key: str) -> web.StreamResponse:
-    """Server-sent events until the peer goes. Raises UnavailableError `api.busy`."""
-    with news.place(request.remote or ""):
+async def serve_news(request: web.Request, news: PeerNews, key: str, client: str) -> web.StreamResponse:
+    """Server-sent events for the peer at address `client`, until it goes. Raises UnavailableError `api.busy`."""
+    with news.place(client):
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await response.prepare(request)
         transport = request.transport

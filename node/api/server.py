@@ -16,6 +16,7 @@ from aiohttp import web
 
 from node.api import problems
 from node.api.asking import read_body, read_params, write_answer
+from node.api.clients import client_of
 from node.api.desk import Desk
 from node.api.guard import WRITES, Head, check_body
 from node.api.held import Answered, HeldAnswers, Mark
@@ -73,6 +74,7 @@ class Plane:
     def __init__(self, desk: Desk, audience: Audience, door: Door, cookie: str = "") -> None:
         self._desk = desk
         self._door = door
+        self._behind = audience is not Audience.CONTROL
         self._cookie = cookie
         self._slots = asyncio.Semaphore(limits.API_REQUESTS)
         self._routes: dict[object, Route] = {}
@@ -137,13 +139,17 @@ class Plane:
             self._desk.count(route.name, response.status, perf_counter() - began)
         return response
 
+    def _client(self, request: web.BaseRequest) -> str:
+        """The address a request is counted for."""
+        return client_of(request, self._desk) if self._behind else request.remote or ""
+
     def _head(self, request: web.Request, route: Route | None) -> Head:
         return Head(
             request.method,
             tuple(request.headers.getall("Host", ())),
             {name.lower(): value for name, value in request.headers.items()},
             request.cookies.get(self._cookie, "") if self._cookie else "",
-            request.remote or "",
+            self._client(request),
             request.content_length,
             route is not None and route.body is not None,
             route.takes if route else limits.API_BODY_BYTES,
@@ -152,7 +158,7 @@ class Plane:
     async def _dress(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         headers, rates = response.headers, self._door.rates
         headers["X-Request-ID"] = _request_id(request)
-        left, full = rates.left(request.remote or "", asyncio.get_running_loop().time())
+        left, full = rates.left(self._client(request), asyncio.get_running_loop().time())
         headers["RateLimit-Limit"], headers["RateLimit-Remaining"] = str(rates.burst), str(left)
         headers["RateLimit-Reset"] = str(full)
         for name, value in HEADERS.items():

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import Field
 
+from node.api.clients import client_of
 from node.api.peer_bytes import send_files
 from node.api.peer_news import serve_news
 from node.api.problems import encode
@@ -127,7 +128,7 @@ async def listen(call: Call) -> web.StreamResponse:
     key = await call.desk.read(lambda: call.desk.offers.asker(call.params.ask))
     request = call.request
     if request.method == "GET" and "text/event-stream" in request.headers.get("Accept", ""):
-        return await serve_news(request, call.desk.news, key)
+        return await serve_news(request, call.desk.news, key, client_of(request, call.desk))
     body = encode(dict(await call.desk.news.state(key)))
     return web.Response(body=body, content_type="application/json", charset="utf-8")
 

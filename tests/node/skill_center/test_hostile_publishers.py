@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -77,6 +78,22 @@ async def test_who_asks_too_fast_waits_and_others_do_not(tmp_path: Path) -> None
         limited = [one for one in answers if one[0] == 429]
         assert 10 < len(limited) < 35
         assert limited[0][1]["code"] == "api.too_fast" and int(limited[0][2]["Retry-After"]) >= 1
+
+
+async def test_behind_a_proxy_each_client_has_its_own_rate(tmp_path: Path) -> None:
+    async with a_registry(tmp_path, rate=2) as registry:
+
+        async def asked(who: str, times: int = 30) -> list[int]:
+            said = {"X-Forwarded-For": f"6.6.6.6, {who}"}
+            return [(await registry.get("/api/v1/skills", said))[0] for _ in range(times)]
+
+        assert 429 in await asked("192.0.2.7")
+        assert await asked("192.0.2.8", 1) == [429]  # nobody is believed before the settings say so
+        settings = registry.service.config.settings
+        settings = settings.model_copy(update={"peer": settings.peer.model_copy(update={"proxies": ("127.0.0.1",)})})
+        registry.service.use(replace(registry.service.config, settings=settings))
+        assert 429 in await asked("192.0.2.7")
+        assert await asked("192.0.2.8", 1) == [200]
 
 
 async def test_a_drip_ends_and_a_flood_of_uploads_is_turned_away(
