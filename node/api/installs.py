@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from node.api.jobs import Job, Jobs, Stage
 from node.api.problems import defect
-from node.api.scans import Stage
 from node.install.engine import Engine
 from node.install.fetch import Deliverer
 from node.install.installer import Outcome
@@ -46,31 +46,19 @@ class Made:
     more: Mapping[str, Deliverer] | None = None
 
 
-@dataclass(slots=True)
-class Job:
-    """One install; only `Installs` changes it. `queue`: when it cannot be had now, let it wait for a source."""
+@dataclass(slots=True, kw_only=True)
+class Install(Job):
+    """One install. `queue`: when it cannot be had now, let it wait for a source."""
 
-    id: str
     made: Made
     agreed: tuple[Question, ...]
     queue: bool
     language: str
-    asked_at: float
-    stage: Stage = Stage.RUNNING
-    ended_at: float = 0.0
     steps: dict[Step, StepEvent] = field(default_factory=dict)
     outcome: Outcome | None = None
     answer: CallAnswer | None = None
-    error: OoderError | None = None
     queued: bool = False
     noted_at: float = 0.0
-    cancel: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.stage is not Stage.RUNNING
 
     @property
     def is_late(self) -> bool:
@@ -78,19 +66,16 @@ class Job:
         return Step.DEPENDENCIES in self.steps
 
 
-class Installs:
-    """Owns every plan and install of the API. All methods are for the event loop's thread; `read` runs what blocks on another."""
+class Installs(Jobs[Install]):
+    """Every plan and install of the API; `read` runs what blocks on another thread."""
 
     def __init__(self, service: Service, read: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
-        self._service, self._read = service, read
+        super().__init__(service, limits.INSTALLS_KEPT, "install.unknown")
+        self._read = read
         self._plans: OrderedDict[str, Made] = OrderedDict()
-        self._kept: OrderedDict[str, Job] = OrderedDict()
         self._keys: dict[str, str] = {}
-        self._queue: deque[Job] = deque()
         self.results: Counter[str] = Counter()
         """How installs ended."""
-        self._wake = asyncio.Event()
-        self._last = 0
 
     # --- Plans -----------------------------------------------------------------------------------------------------
     def keep(
@@ -116,7 +101,9 @@ class Installs:
         return found
 
     # --- Installs ----------------------------------------------------------------------------------------------------
-    def start(self, plan_id: str, agreed: Sequence[int], language: str, *, queue: bool = False, key: str = "") -> Job:
+    def start(
+        self, plan_id: str, agreed: Sequence[int], language: str, *, queue: bool = False, key: str = ""
+    ) -> Install:
         """Carry out a plan, or join the install that does already; `agreed` are numbers of its questions, from 0, and `key` is
         the caller's own: the same key is the same install.
 
@@ -129,75 +116,38 @@ class Installs:
         questions = made.plan.questions
         if any(number >= len(questions) for number in agreed):
             raise UsageError("api.bad_request", name="agreed", reason=f"the plan asks {len(questions)} questions")
-        alive = [job for job in self._kept.values() if not job.over]
+        alive = self._alive()
         for job in alive:
             if job.made.id == plan_id and not job.cancel.is_set():
                 return job
         if len(alive) > limits.INSTALLS_WAITING:
             raise UnavailableError("install.too_many_jobs", count=len(alive), retry_after=5)
-        self._last += 1
         yes = tuple(questions[number] for number in sorted(set(agreed)))
-        job = Job(str(self._last), made, yes, queue, language, self._service.now())
-        self._kept[job.id] = job
+        job = Install(
+            id=self._next_id(),
+            asked_at=self._service.now(),
+            made=made,
+            agreed=yes,
+            queue=queue,
+            language=language,
+        )
+        gone = self._begin(job)
         if key:
             self._keys[key] = job.id
-        while len(self._kept) > limits.INSTALLS_KEPT:
-            gone = next(one.id for one in self._kept.values() if one.over)
-            del self._kept[gone]
-            self._keys = {name: number for name, number in self._keys.items() if number != gone}
-        self._queue.append(job)
-        self._wake.set()
+        self._keys = {name: number for name, number in self._keys.items() if number not in gone}
         return job
 
-    def get(self, number: str) -> Job:
-        """An install by its id. Raises NotFoundError `install.unknown`."""
-        found = self._kept.get(number)
-        if found is None:
-            raise NotFoundError("install.unknown", id=number[:40])
-        return found
-
-    def all(self) -> list[Job]:
-        """Every install that is remembered, newest first."""
-        return list(reversed(self._kept.values()))
-
-    def cancel(self, number: str) -> Job:
+    def cancel(self, number: str) -> Install:
         """Stop an install; the old state then holds. One whose commit has begun, or that is over, goes on as it is."""
         job = self.get(number)
         if not job.is_late:
             job.cancel.set()
         return job
 
-    async def run(self) -> None:
-        """Do the work until cancelled."""
-        while True:
-            while not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-            await self._do(self._queue.popleft())
+    async def told(self, job: Install) -> None:
+        self.results[job.stage.value] += 1
 
-    async def _do(self, job: Job) -> None:
-        try:
-            if job.cancel.is_set():
-                job.stage = Stage.CANCELLED
-            else:
-                await self._race(job)
-        finally:
-            self.results[job.stage.value] += 1
-            job.ended_at = self._service.now()
-            job.ended.set()
-
-    async def _race(self, job: Job) -> None:
-        """Install until done or cancelled."""
-        async with asyncio.TaskGroup() as group:
-            work = group.create_task(self._install(job))
-            watch = group.create_task(job.cancel.wait())
-            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
-            watch.cancel()
-            if not work.done():
-                work.cancel()
-                job.stage = Stage.CANCELLED
-
-    async def _install(self, job: Job) -> None:
+    async def work(self, job: Install) -> None:
         made = job.made
         agents = await self._read(lambda: agents_of(self._service.paths, job.language))
         engine = Engine(self._service, agents)
@@ -220,7 +170,7 @@ class Installs:
             job.error = defect(error)
         job.stage = Stage.FAILED if job.error else Stage.COMPLETED
 
-    async def _let_wait(self, job: Job, engine: Engine, error: OoderError) -> None:
+    async def _let_wait(self, job: Install, engine: Engine, error: OoderError) -> None:
         made = job.made
         if not job.queue or made.swap or made.more or not is_waiting_matter(error):
             return
@@ -231,7 +181,7 @@ class Installs:
         except OoderError as problem:
             job.error = problem
 
-    def _take(self, job: Job, engine: Engine, event: StepEvent) -> None:
+    def _take(self, job: Install, engine: Engine, event: StepEvent) -> None:
         job.steps[event.step] = event
         now = asyncio.get_running_loop().time()
         if event.state == "progressed" and now - job.noted_at >= limits.INSTALL_EVENT_SECONDS:
@@ -240,7 +190,7 @@ class Installs:
             engine.log("install.progressed", event.ref, job=job.id, step=event.step.value, **figures)
 
 
-def job_body(job: Job, language: str) -> dict[str, Any]:
+def job_body(job: Install, language: str) -> dict[str, Any]:
     """An install as JSON."""
     outcome = job.outcome
     return {

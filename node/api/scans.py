@@ -7,28 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from node.api.jobs import Job, Jobs, Stage
 from node.bodies import state_body
 from node.events import Change
 from node.service import Service
 from node.supervisor import Finished, Heard, Light, SearchEvent, SourceState, Started
 from protocol import limits
-from protocol.errors import NotFoundError, OoderError, UnavailableError, UsageError
+from protocol.errors import OoderError, UnavailableError, UsageError
 from protocol.items import Confirmation, Reading, Survey
-
-
-class Stage(StrEnum):
-    """Where a scan stands; one that waits for another counts as running, its sources as waiting."""
-
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 @dataclass(slots=True)
@@ -41,113 +31,44 @@ class Asking:
     state: SourceState | None = None
 
 
-@dataclass(slots=True)
-class Scan:
-    """One scan; only `Scans` changes it."""
+@dataclass(slots=True, kw_only=True)
+class Scan(Job):
+    """One scan; its sources wait while it waits for another."""
 
-    id: str
     scope: str
     names: tuple[str, ...]
-    asked_at: float
-    stage: Stage = Stage.RUNNING
-    ended_at: float = 0.0
     changes: int = 0
     written: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
-    error: OoderError | None = None
     sources: dict[str, Asking] = field(default_factory=dict)
-    cancel: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.stage is not Stage.RUNNING
 
 
-class Scans:
-    """Owns every scan of the API. All methods are for the event loop's thread."""
+class Scans(Jobs[Scan]):
+    """Every scan of the API. What a cancelled one found stays."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
-        self._kept: OrderedDict[str, Scan] = OrderedDict()
-        self._queue: deque[Scan] = deque()
-        self._wake = asyncio.Event()
-        self._last = 0
+        super().__init__(service, limits.SCANS_KEPT, "scan.unknown")
 
     def start(self, scope: str, names: tuple[str, ...]) -> Scan:
         """Begin, or join the scan that asks the same. Raises UsageError `scan.nothing_to_ask`, UnavailableError `scan.too_many`."""
         if not names:
             raise UsageError("scan.nothing_to_ask")
-        alive = [scan for scan in self._kept.values() if not scan.over and not scan.cancel.is_set()]
+        alive = [scan for scan in self._alive() if not scan.cancel.is_set()]
         for scan in alive:
             if scan.names == names:
                 return scan
         if len(alive) > limits.SCANS_WAITING:
             raise UnavailableError("scan.too_many", count=len(alive), retry_after=5)
-        self._last += 1
-        scan = Scan(str(self._last), scope, names, self._service.now())
-        scan.sources = {name: Asking() for name in names}
-        self._kept[scan.id] = scan
-        while len(self._kept) > limits.SCANS_KEPT:
-            oldest = next(one for one in self._kept.values() if one.over)
-            del self._kept[oldest.id]
-        self._queue.append(scan)
-        self._wake.set()
+        sources = {name: Asking() for name in names}
+        scan = Scan(id=self._next_id(), asked_at=self._service.now(), scope=scope, names=names, sources=sources)
+        self._begin(scan)
         return scan
 
-    def get(self, number: str) -> Scan:
-        """A scan by its id. Raises NotFoundError `scan.unknown`."""
-        found = self._kept.get(number)
-        if found is None:
-            raise NotFoundError("scan.unknown", id=number[:40])
-        return found
+    async def told(self, scan: Scan) -> None:
+        await self._note("discovery.sync.failed" if scan.stage is Stage.FAILED else "discovery.completed", scan)
 
-    def all(self) -> list[Scan]:
-        """Every scan that is remembered, newest first."""
-        return list(reversed(self._kept.values()))
-
-    def cancel(self, number: str) -> Scan:
-        """Stop a scan; what it found stays. A scan that is over stays as it is."""
-        scan = self.get(number)
-        scan.cancel.set()
-        return scan
-
-    async def run(self) -> None:
-        """Do the work until cancelled."""
-        while True:
-            while not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-            await self._do(self._queue.popleft())
-
-    async def _do(self, scan: Scan) -> None:
-        try:
-            if not scan.cancel.is_set():
-                await self._note("discovery.started", scan)
-                await self._race(scan)
-            else:
-                scan.stage = Stage.CANCELLED
-        except OoderError as error:
-            scan.stage, scan.error = Stage.FAILED, error
-        finally:
-            scan.ended_at = self._service.now()
-            scan.ended.set()
-        kind = "discovery.sync.failed" if scan.stage is Stage.FAILED else "discovery.completed"
-        await self._note(kind, scan)
-
-    async def _race(self, scan: Scan) -> None:
-        """Scan until done or cancelled."""
-        async with asyncio.TaskGroup() as group:
-            work = group.create_task(self._scan(scan))
-            watch = group.create_task(scan.cancel.wait())
-            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
-            watch.cancel()
-            if not work.done():
-                work.cancel()
-                scan.stage = Stage.CANCELLED
-
-    async def _scan(self, scan: Scan) -> None:
+    async def work(self, scan: Scan) -> None:
+        await self._note("discovery.started", scan)
         try:
             outcome = await self._service.scan(lambda event: _take(scan, event), scan.names)
         except OoderError as error:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from node.api.install_schemas import Install
-from node.api.installs import Job, job_body
+from node.api.installs import Install as Job
+from node.api.installs import job_body
 from node.install.engine import Engine
 from node.install.installer import Outcome
 from node.install.steps import Stage as Step
@@ -251,7 +252,7 @@ async def test_services_of_the_network_are_listed_as_claimed(node: Running) -> N
 
 def test_a_job_tells_what_will_not_answer_and_how_long_a_step_took() -> None:
     made: Any = SimpleNamespace(id="p", plan=SimpleNamespace(target="skill:x"))
-    job = Job("1", made, (), False, "en", 0.0)
+    job = Job(id="1", asked_at=0.0, made=made, agreed=(), queue=False, language="en")
     job.steps[Step.DOWNLOAD] = StepEvent(Step.DOWNLOAD, "completed", seconds=1.25)
     generation: Any = SimpleNamespace(number=3)
     why = NotFoundError("plan.unknown", id="x")
