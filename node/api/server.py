@@ -25,7 +25,7 @@ from node.api.routes import routes_of
 from node.api.static import page_routes
 from node.api.streams import serve_events, serve_socket
 from protocol import limits
-from protocol.errors import NotFoundError, OoderError, UnavailableError, UsageError
+from protocol.errors import NotFoundError, OoderError, StorageError, UnavailableError, UsageError
 from protocol.ratelimit import KeyedBuckets
 
 log = logging.getLogger("ooder.api")
@@ -204,8 +204,11 @@ class Plane:
         return response
 
     def _mark(self) -> Mark:
-        """What held answers depend on: the index, and what requests changed."""
-        return (self._desk.service.index.revision(), self._desk.writes)
+        """What held answers depend on: the index, and what requests changed. While the index cannot be read, nothing holds."""
+        try:
+            return (self._desk.service.index.revision(), self._desk.writes)
+        except StorageError:
+            return (object(),)
 
     async def _raw(self, request: web.Request, route: Route, params: Any, language: str) -> Any:
         """What answers by itself: streams, uploads, bodies that are encoded already."""
