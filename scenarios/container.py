@@ -1,11 +1,12 @@
 """What runs in a container: `python -m scenarios.container serve [PROGRAM]` furnishes the home as the topology says, then becomes the node.
 
 The environment says how: `SCENARIO_SETTINGS` is its `config.yaml`, `SCENARIO_SHARES` (refs, by blanks) are shared from the catalogue,
-`SCENARIO_KEY_OF` is a home whose key this machine has, too. `healthy` leaves with 0 when the node answers its control socket, `key` prints the fingerprint.
+`SCENARIO_KEY_OF` is a home whose key this machine has, too. `peers` prints whom the node sees, and leaves with 0 when it answers its control socket, `key` prints the fingerprint.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -38,10 +39,10 @@ def serve(paths: Paths, program: list[str]) -> None:
     os.execv(sys.executable, [sys.executable, *(program or ("-m", "node", "serve"))])  # noqa: S606 - no shell is the point
 
 
-def healthy(paths: Paths) -> int:
-    """0 when the node answers."""
+def peers(paths: Paths) -> int:
+    """0 when the node answers; prints whom it sees."""
     try:
-        control.ask(paths, "peers.list", {}, seconds=2.0)
+        print(json.dumps(control.ask(paths, "peers.list", {}, seconds=2.0)))
     except OoderError as error:
         print(error)
         return 1
@@ -51,8 +52,8 @@ def healthy(paths: Paths) -> int:
 def main(arguments: list[str]) -> int:
     paths = Paths(Path(os.environ["OODER_HOME"]))
     what = arguments[0] if arguments else "serve"
-    if what == "healthy":
-        return healthy(paths)
+    if what == "peers":
+        return peers(paths)
     if what == "key":
         print(node_key(paths).public.fingerprint)
         return 0

@@ -56,11 +56,11 @@ class DockerWorld(World):
 
     # --- Acting ------------------------------------------------------------------------------------------------------
     def launch(self, names: Sequence[str]) -> None:
+        self._compose("up", "--detach", "--no-build", *names)
         nodes = self.topology.nodes
         cables = [f"{name}-cable" for name in names if nodes[name].gateway or nodes[name].loss]
-        # A helper lives in the network of its machine, so it has to be made again with it.
-        self._compose("up", "--detach", "--no-build", "--force-recreate", *names, *cables)
-        if cables:
+        if cables:  # Each start of a machine has a new network, so they are made again.
+            self._compose("up", "--detach", "--no-build", "--no-deps", "--force-recreate", *cables)
             self.until(f"{len(cables)} cables are in", lambda: self._are_in(cables), START_SECONDS)
 
     def send(self, names: Sequence[str], number: signal.Signals) -> None:
@@ -87,9 +87,10 @@ class DockerWorld(World):
 
     # --- Seeing ------------------------------------------------------------------------------------------------------
     def ask_peers(self, name: str) -> list[dict[str, Any]] | None:
-        if self.python(name, "scenarios.container", "healthy").returncode:
+        done = self.python(name, "scenarios.container", "peers")
+        if done.returncode:
             return None
-        found: list[dict[str, Any]] = self.ooder(name, "peers", accept=(0, 3))["peers"]
+        found: list[dict[str, Any]] = json.loads(done.stdout)["peers"]
         return found
 
     def key(self, name: str) -> str:
@@ -101,7 +102,8 @@ class DockerWorld(World):
         self._compose("run", "--rm", "--no-deps", name, "rm", f"{HOME}/{file}")
 
     def log(self, name: str) -> str:
-        return self._compose("logs", "--no-color", "--no-log-prefix", name, check=False)
+        done = _docker("logs", f"{self.project}-{name}-1")  # `compose logs` puts control sequences before each line
+        return done.stdout + done.stderr
 
     def logs(self) -> str:
         return "\n" + self._compose("logs", "--no-color", "--tail", "8", check=False)

@@ -33,7 +33,8 @@ case "$*" in
   *"ps --all"*) for word in "$@"; do case "$word" in *-cable) echo "$word exited ${CABLE:-0}";; esac; done;;
   *"ps --services"*) printf 'a\\nb\\n';;
   *" key") echo KEY;;
-  *"--json peers") echo '{"peers": [{"key": "KEY", "light": "online"}]}';;
+  "logs "*) echo warming up; echo '{"event": "up"}';;
+  *"container peers") echo '{"peers": [{"key": "KEY", "light": "online"}]}';;
 esac
 """
 
@@ -111,6 +112,7 @@ def test_a_scenario_is_driven_by_these_commands(calls: Path) -> None:
         world.signal("seed", signal.SIGSTOP)
         assert world.lives("a") and not world.lives("seed")
         assert world.light("desk", "bench") == "online"
+        assert world.said("bench") == [{"event": "up"}]
         world.split("office", ["desk"])
         world.heal("office")
     prefix = f"compose --file {path_of('department-two-subnets')} --project-name {project} --profile late "
@@ -125,19 +127,22 @@ def test_a_scenario_is_driven_by_these_commands(calls: Path) -> None:
         "compose --project-name ooder-clone-4194305 down --volumes --remove-orphans --timeout 1",
         *(f"{build} --target {each} --tag ooder-scenario-{each} {ROOT}" for each in ("machine", "node")),
         f"{up} router",
-        f"{up} --force-recreate desk bench desk-cable bench-cable",
+        f"{up} desk bench",
+        f"{up} --no-deps --force-recreate desk-cable bench-cable",
         f"{cables} desk-cable bench-cable",
-        f"{up} --force-recreate seed seed-cable",
+        f"{up} seed",
+        f"{up} --no-deps --force-recreate seed-cable",
         f"{cables} seed-cable",
         "kill --signal SIGTERM seed",
         "pause seed",
         "ps --services --status running",
         "ps --services --status running",
+        f"logs {project}-bench-1",
         f"network disconnect {project}_office {project}-desk-1",
         f"network connect --ip 10.77.1.12 {project}_office {project}-desk-1",
         "down --volumes --remove-orphans --timeout 1",
     ]
-    assert prefix + "exec --no-TTY desk python -m node --json peers" in lines
+    assert prefix + "exec --no-TTY desk python -m scenarios.container peers" in lines
 
 
 def test_a_cable_that_cannot_be_made_fails_the_scenario(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
