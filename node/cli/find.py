@@ -8,11 +8,8 @@ from typing import Any
 import click
 
 from node.cli.completing import RefType
-from node.cli.detail_page import print_detail
 from node.cli.exit_codes import ExitCode
-from node.cli.installed import show_installed
 from node.cli.main import common_options
-from node.cli.scan import run_scan
 from node.cli.screen import show
 from node.cli.session import Session
 from node.registry import BADGES
@@ -82,6 +79,8 @@ def search_command(ctx: click.Context, /, words: tuple[str, ...], **filters: Any
 def list_command(ctx: click.Context, /, installed: bool, **filters: Any) -> None:
     """List what is known, most trusted first."""
     if installed:
+        from node.cli.installed import show_installed
+
         show_installed(ctx.obj, frozenset(KIND_OF_PREFIX[name] for name in filters["kinds"]))
     else:
         _answer(ctx, "", filters)
@@ -91,6 +90,8 @@ def _answer(ctx: click.Context, text: str, filters: dict[str, Any]) -> None:
     session: Session = ctx.obj
     if session.service.never_scanned() and not session.config.settings.offline:
         session.screen.talk(session.say("first_run"))
+        from node.cli.scan import run_scan
+
         run_scan(session)
     query = Query(
         text=text,
@@ -178,6 +179,8 @@ def show_command(session: Session, ref: str, why: bool) -> None:
         session.screen.answer(body)
         return
     say_offline(session, session.service.is_offline(), session.service.newest())
+    from node.cli.detail_page import print_detail
+
     print_detail(session, body, why=why)
 
 
