@@ -111,7 +111,7 @@ class LanSockets:
             self._listener.interfaces(tuple(self._mouths))
 
     def send(self, out: Outgoing) -> None:
-        """Send one datagram, to everybody or to one address. A failure is counted, and makes us look at the interfaces."""
+        """Send one datagram, to everybody or to one address. A failure is counted; that an interface went away the watch tells."""
         if out.ip:
             mouth = self._mouth_for(out.ip, out.iface)
             if mouth is not None:

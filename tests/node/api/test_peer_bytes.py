@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 import aiohttp
 import pytest
 
+from node.api import peer_bytes
 from node.api.offers import NothingOffered
 from node.api.peer_bytes import Span, spans_of
 from protocol import limits
@@ -87,6 +91,26 @@ async def test_an_empty_tree_of_bytes_is_an_answer(node: Running, tmp_path: Path
     (tmp_path / "empty").touch()
     node.desk.offers = Shares([(tmp_path / "empty", 0)])
     assert await ask(node) == (200, b"", "")
+
+
+async def test_who_takes_too_little_is_dropped(node: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_bytes, "_SECONDS", 0.2)
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(32 * limits.MIB)
+    node.desk.offers = Shares([(tmp_path / "large", 32 * limits.MIB)])
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        slow.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(slow, ("127.0.0.1", int(node.peer.rpartition(":")[2])))
+        await loop.sock_sendall(slow, f"GET {URL} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await asyncio.sleep(1.0)
+        size = 0
+        with suppress(ConnectionResetError):
+            async with asyncio.timeout(5):
+                while data := await loop.sock_recv(slow, limits.MIB):
+                    size += len(data)
+        assert size < 32 * limits.MIB
 
 
 def test_spans_cover_what_is_asked_for_once() -> None:
