@@ -48,6 +48,7 @@ PARTIAL_SECONDS: Final = 7 * 86_400.0  # that bytes of a broken-off download are
 PARTIAL_BYTES: Final = 256 * MIB  # of all of them
 PARTIAL_TREE_BYTES: Final = 80 * MIB  # of one tree from peers, with what came twice
 PARTIAL_AFTER_SECONDS: Final = 1.0  # a tree that comes faster is not written down on its way
+NAMES_TOLD: Final = 5  # of what a folder holds and is not installed, in one line
 PACKAGE_MEMBERS: Final = 4_000  # files and folders one archive may list
 UNPACK_RATIO: Final = 100  # decompressed to compressed bytes; text reaches 20
 UNPACK_RATIO_FREE: Final = MIB  # decompressed bytes below which the ratio is not looked at

@@ -42,6 +42,7 @@ _BY_STATUS: Mapping[int, tuple[str, ...]] = {
         "install.no_generation",
         "install.nothing_before",
         "install.not_installed",
+        "install.not_watched",
         "queue.not_waiting",
         "scene.not_installed",
         "scene.not_provided",
@@ -119,7 +120,7 @@ PLANNING = (
         "plan.unknown_target",
         "plan.not_locked",
     ),
-    *("plan.cooling", "plan.only_copies", "plan.only_listed"),
+    *("plan.cooling", "plan.only_copies", "plan.only_listed", "install.not_watched"),
     *("plan.frozen", "plan.needs_consent", "plan.needs_digest", "plan.ambiguous", "plan.blocked", "plan.conflict"),
     *("plan.missing_dependency", "plan.too_hard", "plan.too_large", "plan.unprovided_capability", "plan.unsatisfiable"),
     *(

@@ -248,6 +248,9 @@ def update_command(
     engine = engine_of(session)
     options = PlanOptions(upgrade=True, digests=frozenset(digests))
     plans = [(target, engine.plan(target, options))] if target else engine.outdated(options)
+    for _, plan in plans:
+        if isinstance(plan, OoderError):
+            session.screen.error(plan)
     if not any(isinstance(plan, InstallPlan) and plan.changes for _, plan in plans):
         if session.screen.as_json:
             session.screen.answer({"outdated": []})
@@ -255,7 +258,6 @@ def update_command(
         ctx.exit(ExitCode.OK)
     for ref, plan in plans:
         if isinstance(plan, OoderError):
-            session.screen.error(plan)
             continue
         show_plan(session, plan, why=False)
         if not only_plan:
@@ -292,7 +294,8 @@ def outdated_command(session: Session) -> None:
         if isinstance(plan, InstallPlan):
             print_plan(session, plan)
         else:
-            session.screen.data(show(plan.text(session.speaker.language), 400))
+            language = session.speaker.language
+            session.screen.data(f"  {show(plan.text(language), 500)}\n  {show(plan.next_step(language), 500)}".rstrip())
 
 
 @click.command("uninstall")

@@ -8,12 +8,14 @@ outcome = await engine.install(plan, plan.questions, print)
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import unquote, urlsplit
 
 from node import registry
 from node.events import Change as Logged
@@ -137,7 +139,8 @@ class Engine:
         except OoderError as error:
             if learned is not None and learned.errors and not learned.found:
                 raise learned.errors[-1] from error
-            raise
+            here = self.store.current().find(ref.kind, ref.id) if options.upgrade else ()
+            raise (_unwatched(here[-1], error) if here else error) from None
 
     def _open(self, target: str, base: Path) -> PackagePlan | None:
         named = parse_target(target)
@@ -188,7 +191,7 @@ class Engine:
                 try:
                     plan = plan_install(self.service, ref, options, installed=current)
                 except OoderError as error:
-                    found.append((str(ref), error))
+                    found.append((str(ref), _unwatched(item, error)))
                 else:
                     if plan.changes:
                         found.append((str(ref), plan))
@@ -299,6 +302,19 @@ class Engine:
         return both
 
 
+def _unwatched(item: Installed, error: OoderError) -> OoderError:
+    """What was installed by its place, which no source looks at, is not "known nowhere"."""
+    url = item.sources[0].url if item.sources else ""
+    if error.code != "plan.unknown_target" or not url:
+        return error
+    place = _COMMIT.sub("", url.removeprefix("git+"))
+    if item.sources[0].kind == "local_fs":
+        place = unquote(urlsplit(place).path)
+    top = place.partition("#")[0]
+    return NotFoundError("install.not_watched", ref=str(item.ref), place=place, top=top)
+
+
+_COMMIT = re.compile(r"@[0-9a-f]{40}(?=#|$)")
 _GONE = {
     Kind.SCENE: "scene.uninstalled",
     Kind.SKILL: "skill.uninstalled",

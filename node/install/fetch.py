@@ -49,13 +49,15 @@ class Gatherer(Deliverer, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A staged tree and where it came from. `tried` are the locations that did not do, with their errors."""
+    """A staged tree and where it came from. `tried` are the locations that did not do, with their errors; `ignored` names what a
+    local folder held and a tree cannot."""
 
     digest: str
     size: int
     files: int
     origin: Origin
     tried: tuple[tuple[Location, OoderError], ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 class Fetcher:
@@ -105,7 +107,7 @@ class Fetcher:
                 wrong = IntegrityError("install.wrong_digest", ref=str(item.ref), wanted=item.digest, found=done.digest)
                 tried.append((location, wrong))
                 continue
-            return Brought(done.digest, done.size, len(done.files), origin, tuple(tried))
+            return Brought(done.digest, done.size, len(done.files), origin, tuple(tried), done.ignored)
         raise _failure(item, tried)
 
 

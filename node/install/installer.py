@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -21,11 +21,13 @@ from node.install.stage import Stage
 from node.install.steps import Stage as Step
 from node.install.steps import StepEvent
 from node.install.store import Committed, Store
+from protocol import limits
 from protocol.digest import TreeFile
 from protocol.errors import ConflictError, OoderError, PolicyError
 from protocol.install.apply import Change, apply
 from protocol.install.consents import RUN
 from protocol.install.model import Consent, Generation, Installed, Origin
+from protocol.install.paths import shown
 from protocol.install.planned import Asked, InstallPlan, Planned, Question
 from protocol.install.planned import Step as Difference
 from protocol.items import Item
@@ -127,6 +129,7 @@ class Installer:
             brought = found[item.release] = await self._fetcher.fetch(item, stage)
             size += brought.size
             note = brought.origin.kind + (f", {len(brought.tried)} locations failed" if brought.tried else "")
+            note += f", left out: {_some(brought.ignored)}" if brought.ignored else ""
             took = clock() - begun
             tell(StepEvent(Step.DOWNLOAD, "progressed", str(item.ref), len(found), len(wanted), size, note, took))
         tell(StepEvent(Step.DOWNLOAD, "completed", plan.target, len(found), len(wanted), size, seconds=clock() - begun))
@@ -177,6 +180,12 @@ class Installer:
 
     async def _activate(self, committed: Committed, tell: Tell) -> dict[str, OoderError]:
         return await activate(self._store, self._agents, committed.generation, tell)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    more = len(names) - limits.NAMES_TOLD
+    return ", ".join(map(shown, names[: limits.NAMES_TOLD])) + (f" (+{more})" if more > 0 else "")
 
 
 async def activate(store: Store, agents: Agents | None, generation: Generation, tell: Tell) -> dict[str, OoderError]:

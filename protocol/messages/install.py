@@ -215,6 +215,12 @@ _INSTALL = {
     "install.no_generation": Message(
         "generation {number} is not kept here", "没有保留第 {number} 代", "See: ooder history", "查看：ooder history"
     ),
+    "install.not_watched": Message(
+        "{ref} was installed from {place}, which no source looks at: of newer releases nothing is heard",
+        "{ref} 安装自 {place}，没有发现源在查看该位置：无法得知更新的版本",
+        "Look there again: ooder install '{place}'; or have it looked at: ooder scan '{top}'",
+        "再次查看：ooder install '{place}'；或让发现源查看它：ooder scan '{top}'",
+    ),
     "install.nothing_before": Message(
         "there is nothing to go back to: no generation before {number} is kept",
         "没有可回滚的内容：第 {number} 代之前没有保留任何一代",

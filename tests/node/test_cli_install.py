@@ -85,6 +85,16 @@ def test_an_older_version_whose_bytes_drifted_is_fetched_again(ooder: Ooder, sca
     assert data(ooder("verify", "--json"))["ok"]
 
 
+def test_what_a_folder_holds_and_is_not_installed_is_named(ooder: Ooder, tmp_path: Path) -> None:
+    folder = tmp_path / "sly"
+    folder.mkdir()
+    (folder / "SKILL.md").write_text("---\nname: sly\ndescription: Sly.\n---\n# Sly\n", "utf-8")
+    (folder / "passwd").symlink_to("/etc/passwd")
+    code, _, err = ooder("install", str(folder), "--yes")
+    assert code == 0 and "left out: passwd" in err
+    assert not list((tmp_path / "home" / "store-v1").rglob("passwd"))
+
+
 def test_the_first_install_can_be_taken_back(ooder: Ooder, scanned: Path) -> None:
     assert "Nothing was ever installed" in ooder("history")[2] and "ooder install" in ooder("installed")[2]
     ooder("install", "skill:skill-text-digest", "--yes")
@@ -113,6 +123,13 @@ def test_a_folder_and_an_archive_install_without_a_scan(ooder: Ooder, tmp_path: 
     (folder / "SKILL.md").write_text("---\nname: tidy-notes\ndescription: Tidies notes.\n---\n# Tidy\n", "utf-8")
     code, out, err = ooder("install", str(folder), "--yes")
     assert code == 0 and "generation 1" in out, err
+    code, out, err = ooder("outdated")
+    assert code == 0 and f"{folder}, which no source looks at" in out and f"ooder scan '{folder}'" in out
+    assert "install.not_watched" in ooder("update")[2]
+    assert "install.not_watched" in ooder("update", "skill:tidy-notes")[2]
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    assert "installed already" in ooder("install", str(link))[1]
     archive = shutil.make_archive(str(tmp_path / "tidy"), "zip", folder.parent, "tidy-notes")
     code, out, err = ooder("install", archive)
     assert code == 0 and "installed already" in out, err
