@@ -7,11 +7,11 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from node import config
+from node.doctor_forges import check_forges
+from node.finding import Finding, Health
 from node.paths import Paths
 from node.scene.sandbox import enforcement
 from protocol.errors import OoderError
@@ -20,28 +20,8 @@ GIT_WANTED = (2, 38)  # safe.bareRepository
 DISK_WANTED = 256 * 1024 * 1024  # bytes free
 
 
-class Health(StrEnum):
-    """How a check went."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: what was looked at, how it is, and what to do."""
-
-    check: str
-    health: Health
-    found: str
-    fix: str = ""
-
-
 def examine(paths: Paths) -> Iterator[Finding]:
     """Run every check; a check that fails itself is a finding, not an error."""
-    from node.doctor_forges import check_forges
-
     checks: tuple[Callable[[Paths], Finding], ...] = (
         check_python,
         check_packages,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from node import config, registry
-from node.doctor import Finding, Health
+from node.finding import Finding, Health
 from node.io.http.keys import KeyRing
 from node.paths import Paths
 from node.scopes import sources_of

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from node import control
 from node.config import Config
-from node.doctor import Finding, Health
+from node.finding import Finding, Health
 from node.io.interfaces import list_interfaces
 from node.paths import Paths
 from protocol.errors import OoderError, UnavailableError

@@ -8,8 +8,9 @@ from node.cli.exit_codes import ExitCode
 from node.cli.main import common_options
 from node.cli.screen import show
 from node.cli.session import Session
-from node.doctor import Health, examine
+from node.doctor import examine
 from node.doctor_lan import examine_lan
+from node.finding import Health
 
 COLORS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red"}
 

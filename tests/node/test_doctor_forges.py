@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from node.doctor import Finding, Health, examine
+from node.doctor import examine
+from node.finding import Finding, Health
 from node.paths import Paths
 from node.source_states import read_states, save_states
 from node.supervisor import Light, SourceState
