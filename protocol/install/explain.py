@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from protocol import limits
 from protocol.errors import ConflictError, NotFoundError, OoderError, PolicyError, UsageError
-from protocol.install.offers import declared_constraint
+from protocol.install.catalogue import Catalogue
+from protocol.install.offers import declared_constraint, offers_for
 from protocol.install.ownership import AMBIGUOUS, FOREIGN
-from protocol.install.provider import Catalogue
 from protocol.install.questions import Choice, Key, Need, allows
 from protocol.install.universe import Candidate
 from protocol.refs import Kind, Ref
@@ -36,7 +36,7 @@ def _single(catalogue: Catalogue, target: Ref, need: Need, same: list[Need], ask
     ref, kind = str(need.dependency.ref), need.key[0]
     chains = sorted({_chain(one, asked_by) for one in same})[: limits.PLAN_CAUSES]
     if need.key[2]:
-        return _unprovided(catalogue, need, chains) if not catalogue.offers(need) else None
+        return _unprovided(catalogue, need, chains) if not offers_for(catalogue, need) else None
     releases = catalogue.releases(kind, need.key[1])
     if not releases:
         if need.requester is None:

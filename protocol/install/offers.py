@@ -6,8 +6,7 @@ what is installed already; then the scope's strategy decides, and what is not ve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from protocol.install.catalogue import Catalogue
 from protocol.install.questions import Need, Offer, capability_fits, constraint_of
 from protocol.install.universe import Candidate
 from protocol.query import Strategy, Trust
@@ -15,14 +14,19 @@ from protocol.refs import Kind
 from protocol.versions import Constraint, compare_key
 from protocol.versions import Key as VersionKey
 
-if TYPE_CHECKING:
-    from protocol.install.provider import Catalogue
-
 Merit = tuple[bool | int | float | VersionKey, ...]
 
 
 def offers_for(catalogue: Catalogue, need: Need) -> tuple[Offer, ...]:
-    """Every way to satisfy a capability need, best first."""
+    """Every way to satisfy a capability need, in the order in which they are tried; ranked once for one catalogue."""
+    asked = (need.key, need.requester.release if need.requester else "", need.dependency.constraint)
+    found = catalogue.offered.get(asked)
+    if found is None:
+        found = catalogue.offered[asked] = _ranked(catalogue, need)
+    return found
+
+
+def _ranked(catalogue: Catalogue, need: Need) -> tuple[Offer, ...]:
     capability, requester = need.dependency.id, need.requester
     principal = requester.principal if requester else ""
     contract = contract_for(catalogue, need)

@@ -16,7 +16,7 @@ from protocol.freshness import DAY
 from protocol.install.abilities import abilities_of
 from protocol.install.consents import Facts, questions_of
 from protocol.install.model import Generation, Installed, Route
-from protocol.install.offers import best_release
+from protocol.install.offers import best_release, offers_for
 from protocol.install.planned import Alternative, InstallPlan, Left, Match, Planned, Step
 from protocol.install.questions import Choices, ResolveRules
 from protocol.install.resolve import Clock, Edge, Solution, resolve
@@ -241,7 +241,7 @@ def _matches(solution: Solution) -> tuple[Match, ...]:
     picked = {one.item.id: one for one in solution.picks if one.item.kind is Kind.SKILL}
     for offer in solution.offers.values():
         need = offer.need
-        all_offers = solution.catalogue.offers(need)
+        all_offers = offers_for(solution.catalogue, need)
         others = [one for one in all_offers if one.skill != offer.skill]
         alternatives = []
         for other in others:

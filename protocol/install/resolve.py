@@ -21,8 +21,9 @@ from resolvelib.resolvers import Resolution, ResolutionImpossible, ResolutionToo
 
 from protocol import limits
 from protocol.errors import ConflictError, OoderError, PolicyError
+from protocol.install.catalogue import Catalogue
 from protocol.install.explain import explain
-from protocol.install.provider import Catalogue, Questions, is_ignored, too_hard
+from protocol.install.provider import Questions, is_ignored, too_hard
 from protocol.install.questions import Choice, Choices, Key, Need, Offer, ResolveRules, key_of
 from protocol.install.search import search
 from protocol.install.universe import Candidate, Universe

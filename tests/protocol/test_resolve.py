@@ -15,7 +15,8 @@ import yaml
 from bench.resolve import hot
 from protocol import limits
 from protocol.errors import OoderError
-from protocol.install.provider import Catalogue, Questions
+from protocol.install.catalogue import Catalogue
+from protocol.install.provider import Questions
 from protocol.install.questions import Choices, ResolveRules, allows, constraint_of
 from protocol.install.resolve import Solution, resolve
 from protocol.install.search import search
