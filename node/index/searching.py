@@ -203,23 +203,21 @@ class _Plan:
 def _ranked(db: sqlite3.Connection, plan: _Plan) -> Page:
     plan.values |= {"match": plan.words.match, "asked": fold(plan.asked)}
     order = plan.order()
-    # Numbers leave SQLite as one text: every row that is handed over one by one costs a turn of Python's lock.
-    together = "SELECT count(*), group_concat(n) FROM ({})"
-    total, found = db.execute(together.format(plan.candidates("words")), plan.values).fetchone()
+    total, found = _numbers(db, plan, plan.candidates("words"))
     ranked = max(limits.RANKED, plan.offset + plan.limit)
     if total > ranked and plan.words.match:
         exact = f"SELECT e.n FROM entries e WHERE {plan.conditions('e.key = :whole')}"
         plan.values["counted"] = ranked
         both = f"SELECT * FROM ({exact}) UNION ALL SELECT * FROM ({plan.candidates('names')})"
-        _, better = db.execute(together.format(both), plan.values).fetchone()
-        each = dict.fromkeys(f"{better},{found}".split(",") if better else found.split(","))
+        _, better = _numbers(db, plan, both)
+        each = dict.fromkeys(f"{better},{found}".strip(",").split(","))
         found = ",".join(islice(each, ranked))
     chosen = (
-        f"SELECT e.n, row_number() OVER (ORDER BY {order}) AS place FROM json_each(:found) f CROSS JOIN entries e"
-        " ON e.n = f.value ORDER BY place LIMIT :limit OFFSET :offset"
+        "SELECT e.n FROM json_each(:found) f CROSS JOIN entries e ON e.n = f.value"
+        f" ORDER BY {order} LIMIT :limit OFFSET :offset"
     )
-    plan.values["found"] = f"[{found or ''}]"
-    return Page(_fetch(db, plan, chosen, "place"), total, more=total == limits.MATCHES_COUNTED)
+    plan.values["found"] = f"[{found}]"
+    return Page(_fetch(db, plan, chosen), total, more=total == limits.MATCHES_COUNTED)
 
 
 def _sorted(db: sqlite3.Connection, plan: _Plan, by: Order) -> Page:
@@ -233,9 +231,7 @@ def _sorted(db: sqlite3.Connection, plan: _Plan, by: Order) -> Page:
     if plan.by_facet:
         tests.append(f"e.n IN ({plan.by_facet.partition(' ORDER ')[0]})")
     where, order = plan.conditions(*tests), f"e.{by.value} DESC, e.trust DESC, e.key, e.kind"
-    rows = _fetch(
-        db, plan, f"SELECT e.n FROM entries e WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset", order
-    )
+    rows = _fetch(db, plan, f"SELECT e.n FROM entries e WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset")
     total = int(db.execute(f"SELECT count(*) FROM entries e WHERE {where}", plan.values).fetchone()[0])
     return Page(rows, total)
 
@@ -244,17 +240,27 @@ def _listed(db: sqlite3.Connection, plan: _Plan) -> Page:
     """A list without words: walks an index, most trusted first, then by id."""
     where, order = plan.conditions(), "e.trust DESC, e.key, e.kind"
     chosen = f"SELECT e.n FROM entries e WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :offset"
-    rows = _fetch(db, plan, chosen, order)
+    rows = _fetch(db, plan, chosen)
     bound = {"bound": limits.MATCHES_COUNTED + plan.offset + plan.limit}
     query = f"SELECT count(*) FROM (SELECT 1 FROM entries e WHERE {where} LIMIT :bound)"
     total = int(db.execute(query, plan.values | bound).fetchone()[0])
     return Page(rows, total, more=total == bound["bound"])
 
 
-def _fetch(db: sqlite3.Connection, plan: _Plan, chosen: str, order: str) -> tuple[Row, ...]:
-    """The rows of the n that statement `chosen` gives."""
-    query = f"SELECT {_SHOWN} FROM ({chosen}) x CROSS JOIN entries e USING (n) CROSS JOIN cards c USING (n) ORDER BY {order}"
-    return tuple(_row(row, plan.now) for row in db.execute(query, plan.values))
+def _numbers(db: sqlite3.Connection, plan: _Plan, statement: str) -> tuple[int, str]:
+    """How many n a statement gives, and these with commas: as one text, for each row on its own costs a turn of Python's lock."""
+    count, found = db.execute(f"SELECT count(*), group_concat(n) FROM ({statement})", plan.values).fetchone()
+    return count, found or ""
+
+
+def _fetch(db: sqlite3.Connection, plan: _Plan, chosen: str) -> tuple[Row, ...]:
+    """The rows of the n that statement `chosen` gives, in its order. In two steps: a sort that carries no rows is twice as quick."""
+    _, found = _numbers(db, plan, chosen)
+    query = (
+        f"SELECT {_SHOWN} FROM json_each(:chosen) f CROSS JOIN entries e ON e.n = f.value CROSS JOIN cards c USING (n)"
+        " ORDER BY f.key"
+    )
+    return tuple(_row(row, plan.now) for row in db.execute(query, {"chosen": f"[{found}]"}))
 
 
 def _row(row: tuple[Any, ...], now: float) -> Row:
