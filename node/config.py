@@ -196,13 +196,16 @@ class Config:
     @cached_property
     def sources(self) -> Mapping[str, BaseModel]:
         """Validated section of every enabled source. Raises UsageError `config.invalid` for the first broken one."""
-        found: dict[str, BaseModel] = {}
-        for name in self.source_names():
-            if self.enabled.get(name, True):
-                found[name], problems = _section(name, self.settings.sources.get(name, {}), self.origins)
-                if problems:
-                    raise invalid(problems)
-        return found
+        wanted = [name for name in self.source_names() if self.enabled.get(name, True)]
+        found = {name: _section(name, said, self.origins) for name, said in self.said.items() if name in wanted}
+        for problems in filter(None, (wrong for _, wrong in found.values())):
+            raise invalid(problems)
+        return registry.Sections(wanted, {name: section for name, (section, _) in found.items()})
+
+    @property
+    def said(self) -> Mapping[str, Mapping[str, Any]]:
+        """Sections that could be wrong: a built-in source that nothing is said about is not imported to find that out."""
+        return {name: said for name, said in self.settings.sources.items() if said or name not in registry.BUILT_IN}
 
     def source_names(self) -> tuple[str, ...]:
         """Built-in sources, then those the configuration names."""
@@ -248,9 +251,9 @@ def load(
 def check(config: Config) -> tuple[ConfigProblem, ...]:
     """Every problem of every layer, the sources' sections included."""
     problems = list(config.problems)
-    for name in config.source_names():
+    for name, section in config.said.items():
         try:
-            problems += _section(name, config.settings.sources.get(name, {}), config.origins)[1]
+            problems += _section(name, section, config.origins)[1]
         except OoderError as error:
             origin = config.origins.get(("sources", name), "")
             problems.append(ConfigProblem(origin, f"sources.{name}", error.text(), _near(name, registry.BUILT_IN)))

@@ -7,7 +7,7 @@ A third-party source is loaded only when the configuration names it (`sources.NA
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -60,3 +60,24 @@ def load(name: str) -> SourceSpec:
             raise UsageError("source.unknown", name=name, known=", ".join(BUILT_IN))
         module = found[0].load()
     return SourceSpec(name, module.Config, module.make, module.Provider)
+
+
+class Sections(Mapping[str, BaseModel]):
+    """The sections of the sources `names`; one that is not among the `said` is made, and its module imported, when it is looked at."""
+
+    def __init__(self, names: Sequence[str], said: Mapping[str, BaseModel]) -> None:
+        self._names, self._made = tuple(names), dict(said)
+
+    def __getitem__(self, name: str) -> BaseModel:
+        if name in self._names and name not in self._made:
+            self._made[name] = load(name).config()
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

@@ -119,3 +119,16 @@ def test_the_command_line_writes_only_its_own_file(tmp_path: Path) -> None:
 def test_home_comes_from_the_environment() -> None:
     assert find_home({"OODER_HOME": "/x/y"}).home == Path("/x/y")
     assert find_home({}).home.name == ".ooder"
+
+
+def test_a_source_about_which_nothing_is_said_is_imported_when_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, imported = registry.load, list[str]()
+    monkeypatch.setattr(registry, "load", lambda name: imported.append(name) or real(name))
+    loaded = config.load(home(tmp_path, "scope: personal\n"), environ={})
+    assert list(loaded.sources) == ["local_fs"] and not config.check(loaded) and not imported
+    assert section(loaded) is section(loaded) and imported == ["local_fs"]
+    said = config.load(home(tmp_path / "b", "sources: {local_fs: {folders: 7}}\n"), environ={})
+    with pytest.raises(UsageError):
+        assert said.sources
