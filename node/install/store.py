@@ -191,10 +191,11 @@ class Store:
             generations, trees = collect(root, max(1, keep))
         return Collected(tuple(generations), tuple(f"sha256:{name}" for name in trees))
 
-    def project(self) -> tuple[str, ...]:
-        """Rebuild what differs in `installed/` and `ooder.lock`. Returns folders that are not ours and were left alone."""
+    def project(self, *, deep: bool = True) -> tuple[str, ...]:
+        """Rebuild what differs in `installed/` and `ooder.lock`; without `deep`, only where names or texts differ, as after a new
+        version of this program. Returns folders that are not ours and were left alone."""
         with self._locked() as (home, root):
-            return self._project(home, root)
+            return self._project(home, root, None if deep else frozenset())
 
     # --- Inside -----------------------------------------------------------------------------------------------------
     def _change(

@@ -48,6 +48,7 @@ async def _follow(
     failed: Callable[[OoderError], None],
 ) -> None:
     async with serve_control(paths, every):
+        await _renew_views(store, failed)
         seen = ""
         while True:
             now = await asyncio.to_thread(_mark, store, paths)
@@ -63,6 +64,15 @@ async def _follow(
             for one in agents.failed_updates():
                 await take_back(store, agents, one, failed)
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _renew_views(store: Store, failed: Callable[[OoderError], None]) -> None:
+    """What other programs read may have been written by an older version of this one."""
+    try:
+        if (await asyncio.to_thread(store.current)).number:
+            await asyncio.to_thread(lambda: store.project(deep=False))
+    except OoderError as error:
+        failed(error)
 
 
 async def take_back(store: Store, agents: SceneAgents, update: TakenBack, failed: Callable[[OoderError], None]) -> None:

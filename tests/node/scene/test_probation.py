@@ -12,7 +12,7 @@ import pytest
 
 from node.scene.agents import SceneAgents, call_skill_once, open_agents
 from node.scene.following import Follower
-from node.scene.host import take_back
+from node.scene.host import host_scenes, take_back
 from node.scene.probation import TakenBack
 from protocol.errors import OoderError
 from protocol.refs import parse_ref
@@ -167,3 +167,20 @@ def test_a_log_is_followed_over_being_moved_aside(tmp_path: Path) -> None:
     log.write_bytes(b"three\n")
     (tmp_path / "other.log").write_bytes(b"four\xff\n")
     assert follower.look() == [("demo", "three"), ("other", "four\ufffd")]
+
+
+async def test_views_that_an_older_version_wrote_are_written_anew_when_the_node_starts(home: Home) -> None:
+    home.skill("demo", skill_of("demo", SERVER % ""))
+    home.commit("scene", {"text-summarize": ["demo"]})
+    view = home.paths.home / "installed" / "scene" / "config.yaml"
+    text = view.read_text()
+    view.write_text(text.replace("skills:", 'state: ""\nskills:', 1))
+    assert not home.store.verify().ok
+    said: list[OoderError] = []
+    node = asyncio.create_task(host_scenes(home.paths, lambda event, ref: None, said.append))
+    async with asyncio.timeout(10):
+        while view.read_text() != text:
+            await asyncio.sleep(0.01)
+    node.cancel()
+    await asyncio.wait({node})
+    assert home.store.verify().ok and said == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocol.errors import ConflictError, DataError, NotFoundError
 from protocol.install.apply import Change, apply
-from protocol.install.codec import decode_generation, encode_generation
+from protocol.install.codec import decode_generation, encode_generation, item_row, read_item
 from protocol.install.lockfile import decode_lock, encode_lock
 from protocol.install.model import EMPTY, Consent, Generation, Installed, Origin, Route
 from protocol.refs import Kind
@@ -180,3 +180,8 @@ def test_the_file_is_readable_json() -> None:
     document = json.loads(encode_generation(apply(EMPTY, Change("a", (skill("pdf", requested=True),)), 1.0)))
     assert document["format"] == 1
     assert document["generation"]["items"][0]["id"] == "pdf"
+
+
+def test_a_row_of_an_older_version_is_read() -> None:
+    row = item_row(skill("pdf"))
+    assert read_item({**row, "state": ""}) == read_item(row) == skill("pdf")
