@@ -6,17 +6,20 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from node import config
 from node.doctor_forges import check_forges
 from node.finding import Finding, Health
+from node.index import Index
 from node.paths import Paths
 from node.scene.sandbox import enforcement
 from protocol.errors import OoderError
 
 GIT_WANTED = (2, 38)  # safe.bareRepository
+CLOCK_TOLERATED = 60.0  # seconds
 DISK_WANTED = 256 * 1024 * 1024  # bytes free
 
 
@@ -29,6 +32,7 @@ def examine(paths: Paths) -> Iterator[Finding]:
         check_git,
         check_home,
         check_disk,
+        check_clock,
         check_settings,
         check_sandbox,
         check_forges,
@@ -104,6 +108,21 @@ def check_disk(paths: Paths) -> Finding:
     health = Health.OK if free >= DISK_WANTED else Health.WARN
     return Finding(
         "disk", health, f"{free // 1024 // 1024} MiB free", "" if health is Health.OK else "Free some space."
+    )
+
+
+def check_clock(paths: Paths) -> Finding:
+    """Time never runs backwards here, so after a clock that was ahead nothing ages until that time has come."""
+    index = Index(paths.index, time.time)
+    try:
+        ahead = index.last_wall() - time.time() if paths.index.exists() else 0.0
+    finally:
+        index.close()
+    if ahead < CLOCK_TOLERATED:
+        return Finding("clock", Health.OK, time.strftime("%Y-%m-%d %H:%M:%S %z"))
+    found = f"{ahead / 60:.0f} min behind what was written here; until then nothing gets older"
+    return Finding(
+        "clock", Health.WARN, found, "Set the clock; if it is right now and was wrong before: ooder cache clear"
     )
 
 

@@ -84,6 +84,6 @@ def finished_line(event: Finished, speaker: Speaker) -> str:
         return f"{glyph} {label(state.name)}: " + speaker.say(
             "scan.failed", reason=show(state.said(speaker.language).text, 300)
         )
-    return f"{glyph} {label(state.name)}: " + speaker.say(
-        "scan.done", places=state.places, problems=event.problems, seconds=f"{state.seconds:.1f}"
-    )
+    done = speaker.say("scan.done", places=state.places, problems=event.problems, seconds=f"{state.seconds:.1f}")
+    half = f" · {show(state.said(speaker.language).text, 300)}" if state.code else ""
+    return f"{glyph} {label(state.name)}: {done}{half}"

@@ -5,16 +5,22 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from node.cli.language import Speaker
+from node.cli.progress import finished_line
+from node.supervisor import Finished, Light, SourceState
+from protocol.errors import UnavailableError
 from tests.fakes.scenes import SERVER, skill_of
 from tests.node.test_cli import ROOT, Ooder, data, ooder
 
@@ -222,3 +228,21 @@ def test_the_words_of_a_wrong_setting_need_no_python(ooder: Ooder, tmp_path: Pat
     out = ooder("config", "check")[1]
     assert "a list is expected" in out and "a number is expected" in out and "keys with values" in out
     assert "tuple" not in out and "dictionary" not in out
+
+
+def test_a_clock_that_was_ahead_is_told_with_the_way_out(ooder: Ooder, tmp_path: Path) -> None:
+    ooder("scan", str(tmp_path))
+    assert "clock" in ooder("doctor")[1] and "behind" not in ooder("doctor")[1]
+    with sqlite3.connect(tmp_path / "home" / "index.db") as db:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'last_wall'", (time.time() + 3_600,))
+    db.close()
+    assert "60 min behind" in ooder("doctor")[1]
+    ooder("cache", "clear", "--yes")
+    assert "behind" not in ooder("doctor")[1]
+
+
+def test_a_source_that_works_half_says_why_where_it_is_shown() -> None:
+    error = UnavailableError("lan.port_taken", port=48888)
+    state = SourceState("udp_broadcast", Light.SLOW, code=error.code, params=error.params)
+    for language in ("en", "zh"):
+        assert finished_line(Finished("udp_broadcast", state), Speaker(language)).endswith(error.text(language))
