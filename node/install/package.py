@@ -72,10 +72,10 @@ def open_package(target: str, base: Path, service: Service) -> PackagePlan | Non
     """
     text = file_path(target)
     path = (base / Path(text).expanduser()).absolute()
-    if path.is_symlink():  # the person chose it, so where it leads is meant; what lies below is not followed
-        path = path.resolve()
     named = is_package_name(text.rpartition("/")[2])
     try:
+        if path.is_symlink():  # the person chose it, so where it leads is meant; what lies below is not followed
+            path = path.resolve()
         there, folder = path.exists(), path.is_dir()
     except OSError:  # too long a name, a folder that is not for us
         there = folder = False
