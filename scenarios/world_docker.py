@@ -73,7 +73,11 @@ class DockerWorld(World):
         return name in self._compose("ps", "--services", "--status", "running").split()
 
     def python(self, name: str, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return self._run("exec", "--no-TTY", name, "python", "-m", module, *arguments)
+        command = (name, "python", "-m", module, *arguments)
+        done = self._run("exec", "--no-TTY", *command)
+        if done.returncode and "is not running" in done.stderr:  # The machine is there, its program is not.
+            return self._run("run", "--rm", "--no-deps", "--no-TTY", *command)
+        return done
 
     def split(self, lan: str, away: Iterable[str]) -> None:
         for name in away:
@@ -87,7 +91,7 @@ class DockerWorld(World):
 
     # --- Seeing ------------------------------------------------------------------------------------------------------
     def ask_peers(self, name: str) -> list[dict[str, Any]] | None:
-        done = self.python(name, "scenarios.container", "peers")
+        done = self._run("exec", "--no-TTY", name, "python", "-m", "scenarios.container", "peers")
         if done.returncode:
             return None
         found: list[dict[str, Any]] = json.loads(done.stdout)["peers"]

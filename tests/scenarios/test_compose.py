@@ -33,6 +33,7 @@ case "$*" in
   *"ps --all"*) for word in "$@"; do case "$word" in *-cable) echo "$word exited ${CABLE:-0}";; esac; done;;
   *"ps --services"*) printf 'a\\nb\\n';;
   *" key") echo KEY;;
+  *" exec "*"node status") echo 'service "seed" is not running' >&2; exit 1;;
   "logs "*) echo warming up; echo '{"event": "up"}';;
   *"container peers") echo '{"peers": [{"key": "KEY", "light": "online"}]}';;
 esac
@@ -112,6 +113,7 @@ def test_a_scenario_is_driven_by_these_commands(calls: Path) -> None:
         world.signal("seed", signal.SIGSTOP)
         assert world.lives("a") and not world.lives("seed")
         assert world.light("desk", "bench") == "online"
+        assert not world.python("seed", "node", "status").returncode
         assert world.said("bench") == [{"event": "up"}]
         world.split("office", ["desk"])
         world.heal("office")
@@ -137,6 +139,7 @@ def test_a_scenario_is_driven_by_these_commands(calls: Path) -> None:
         "pause seed",
         "ps --services --status running",
         "ps --services --status running",
+        "run --rm --no-deps --no-TTY seed python -m node status",
         f"logs {project}-bench-1",
         f"network disconnect {project}_office {project}-desk-1",
         f"network connect --ip 10.77.1.12 {project}_office {project}-desk-1",
