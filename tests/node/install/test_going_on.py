@@ -53,6 +53,7 @@ class SlowHost:
         self.asked: list[str] = []
         self.stalled = threading.Event()
         self._loop = asyncio.new_event_loop()
+        self._over = asyncio.Event()
         self._server = WebServer()
         self._server.route("/far.skill.tar.gz", self._answer)
 
@@ -69,7 +70,8 @@ class SlowHost:
         if self.stalls:
             await reply.write(self.data[start : self.stop])
             self.stalled.set()
-            await asyncio.sleep(30)
+            await self._over.wait()
+            return reply
         await reply.write(self.data[start:])
         return reply
 
@@ -84,6 +86,7 @@ class SlowHost:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
         asyncio.run_coroutine_threadsafe(self._server.__aexit__(None, None, None), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
