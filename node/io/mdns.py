@@ -21,6 +21,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 from node.io.datagrams import Within
 from node.io.interfaces import InterfaceWatch, list_interfaces
+from node.io.mdns_speakers import Speakers
 from protocol import limits
 from protocol.errors import UnavailableError
 from protocol.lan_events import Interface
@@ -48,6 +49,7 @@ class ZeroconfMdns:
         self._published: Published | None = None
         self._wanted: asyncio.Queue[tuple[str, str]] = asyncio.Queue(limits.SERVICES)
         self._changed = asyncio.Event()
+        self._speakers = Speakers(())
         self.interfaces: tuple[Interface, ...] = ()
         self.dropped = 0
 
@@ -92,6 +94,9 @@ class ZeroconfMdns:
         lost: Callable[[str], None],
     ) -> None:
         assert self._zeroconf is not None
+        self._speakers = Speakers(types)
+        await self._zeroconf.zeroconf.async_wait_for_start()
+        self._speakers.attach(self._zeroconf.zeroconf)
         browser = AsyncServiceBrowser(
             self._zeroconf.zeroconf,
             list(types),
@@ -177,7 +182,7 @@ class ZeroconfMdns:
             info = AsyncServiceInfo(kind, name)
             assert self._zeroconf is not None
             if await info.async_request(self._zeroconf.zeroconf, RESOLVE_MS):
-                found(_found(kind, info))
+                found(self._claimed(kind, info))
         finally:
             gate.release()
 
@@ -230,9 +235,11 @@ class ZeroconfMdns:
 
     def _answered(self, sock: socket.socket, types: Sequence[str], found: Callable[[Found], None]) -> None:
         try:
-            message = DNSIncoming(sock.recv(9_000))
+            data, sender = sock.recvfrom(9_000)
         except OSError:
             return
+        message = DNSIncoming(data)
+        self._speakers.hear(data, sender[0])
         if not message.valid or self._zeroconf is None:
             return
         records = message.answers()
@@ -243,7 +250,12 @@ class ZeroconfMdns:
                     updates = [RecordUpdate(other, None) for other in records]
                     info.async_update_records(self._zeroconf.zeroconf, message.now, updates)
                 if info.port and info.parsed_addresses():
-                    found(_found(record.name, info))
+                    found(self._claimed(record.name, info))
+
+    def _claimed(self, kind: str, info: AsyncServiceInfo) -> Found:
+        """What is claimed, but for the addresses of others."""
+        addresses = self._speakers.of(info.name, info.parsed_scoped_addresses())[: limits.PEER_ADDRESSES * 2]
+        return Found(kind, info.name, addresses, info.port or 0, dict(info.properties))
 
     # --- interfaces --------------------------------------------------------------------------------------------------
 
@@ -263,6 +275,7 @@ class ZeroconfMdns:
                 if renewed:  # same address on a new device: the library sees no change, and its memberships are gone
                     await self._zeroconf.async_update_interfaces(["127.0.0.1"])
                 await self._zeroconf.async_update_interfaces([each.ip for each in now])
+            self._speakers.attach(self._zeroconf.zeroconf)
             if self._published is not None:
                 await self.publish(self._published)
 
@@ -296,8 +309,3 @@ async def _connects(ip: str, port: int, within: Within) -> bool:
 
 def _v4(only: Sequence[str]) -> tuple[Interface, ...]:
     return tuple(each for each in list_interfaces(only) if ":" not in each.ip)
-
-
-def _found(kind: str, info: AsyncServiceInfo) -> Found:
-    addresses = tuple(info.parsed_scoped_addresses())[: limits.PEER_ADDRESSES * 2]
-    return Found(kind, info.name, addresses, info.port or 0, dict(info.properties))

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from zeroconf import DNSOutgoing, ServiceInfo
 
 from node.io.datagrams import LanSockets
 from node.io.mdns import ZeroconfMdns
@@ -212,3 +213,44 @@ async def test_mdns_publishes_is_found_at_once_and_says_goodbye(lab: NetLab) -> 
         await until(lambda: f"n1.{SERVICE}" in lost, 1.5)
         for task in running:
             task.cancel()
+
+
+async def test_an_address_counts_only_when_its_holder_speaks_for_the_service(lab: NetLab) -> None:
+    here, liar = lab.host("here", "l"), lab.host("liar", "l")
+    victim = lab.host("victim", "l")
+    found: dict[str, tuple[str, ...]] = {}
+    mdns = ZeroconfMdns(within=lambda: lab.inside(here.name))
+    listening = asyncio.create_task(
+        mdns.run(None, (SERVICE,), lambda f: found.setdefault(f.name, f.addresses), lambda name: None)
+    )
+    with lab.inside(liar.name):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sock:
+        sock.bind((liar.ip, 5353))
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(liar.ip))
+
+        def say(name: str, *addresses: str) -> None:
+            said = DNSOutgoing(0x8400)
+            where = [socket.inet_aton(ip) for ip in addresses]
+            info = ServiceInfo(
+                SERVICE,
+                f"{name}.{SERVICE}",
+                48889,
+                properties={"agentId": name},
+                addresses=where,
+                server=f"{name}.local.",
+            )
+            for record in (info.dns_pointer(), info.dns_service(), info.dns_text(), *info.dns_addresses()):
+                said.add_answer_at_time(record, 0)
+            sock.sendto(said.packets()[0], ("224.0.0.251", 5353))
+
+        await until(lambda: bool(mdns.interfaces), 2.0)
+
+        def both() -> bool:
+            say("lie", victim.ip)
+            say("half", victim.ip, liar.ip)
+            return len(found) == 2
+
+        await until(both, 3.0)
+    listening.cancel()
+    assert found == {f"lie.{SERVICE}": (), f"half.{SERVICE}": (liar.ip,)}
