@@ -77,7 +77,7 @@ def open_package(target: str, base: Path, service: Service) -> PackagePlan | Non
         if path.is_symlink():  # the person chose it, so where it leads is meant; what lies below is not followed
             path = path.resolve()
         there, folder = path.exists(), path.is_dir()
-    except OSError:  # too long a name, a folder that is not for us
+    except (OSError, RuntimeError):  # too long a name, a folder that is not for us, links in a circle
         there = folder = False
     if not (folder or named or os.sep in text):
         return None

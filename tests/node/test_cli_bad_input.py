@@ -246,3 +246,9 @@ def test_a_source_that_works_half_says_why_where_it_is_shown() -> None:
     state = SourceState("udp_broadcast", Light.SLOW, code=error.code, params=error.params)
     for language in ("en", "zh"):
         assert finished_line(Finished("udp_broadcast", state), Speaker(language)).endswith(error.text(language))
+
+
+def test_links_in_a_circle_are_no_defect(ooder: Ooder, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    code, _, err = ooder("install", str(tmp_path / "loop"))
+    assert code == 3 and "install.no_package" in err
