@@ -329,6 +329,10 @@ def rollback_command(session: Session, generation: int | None) -> None:
         session.screen.answer({"generation": committed.generation.number, "reason": committed.generation.reason})
         return
     session.screen.data(
-        session.say("install.rolled_back", reason=committed.generation.reason, generation=committed.generation.number)
+        session.say(
+            "install.rolled_back",
+            reason=session.speaker.deed(committed.generation.reason),
+            generation=committed.generation.number,
+        )
     )
     tell_inactive(session, inactive)

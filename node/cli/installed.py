@@ -94,7 +94,7 @@ def history_command(session: Session) -> None:
         mark = "→" if generation.number == current else " "
         age = session.speaker.ago(session.service.now() - generation.at)
         session.screen.data(
-            f"{mark} {generation.number:>4}  {age:>10}  {len(generation.items):>4}  {show(generation.reason)}"
+            f"{mark} {generation.number:>4}  {age:>10}  {len(generation.items):>4}  {show(session.speaker.deed(generation.reason))}"
         )
 
 

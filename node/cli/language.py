@@ -29,6 +29,11 @@ class Speaker:
         """The sentence `key`, filled with `params`."""
         return SENTENCES[key][self.language == "zh"].format_map(params)
 
+    def deed(self, reason: str) -> str:
+        """Why a generation was made ("install scene:x"), in this language."""
+        verb, _, rest = reason.replace("rollback to ", "rollback ", 1).partition(" ")
+        return self.say(f"reason.{verb}", rest=rest).rstrip() if f"reason.{verb}" in SENTENCES else reason
+
     def age(self, seconds: float) -> str:
         """A duration people can take in at a glance."""
         for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):

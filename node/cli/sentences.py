@@ -215,7 +215,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "reason.install": ("install {rest}", "安装 {rest}"),
     "reason.uninstall": ("uninstall {rest}", "卸载 {rest}"),
-    "reason.rollback": ("rollback {rest}", "回滚 {rest}"),
+    "reason.rollback": ("rollback to {rest}", "回滚到 {rest}"),
+    "reason.repair": ("repair {rest}", "修复 {rest}"),
     "history.empty": ("Nothing was ever installed here.", "这里从未安装过任何内容。"),
     "update.nothing": (
         "Nothing to update now. (A release first seen less than a day ago waits, unless it is official or asked for by version.)",

@@ -112,15 +112,6 @@ _PLAN = {
         "Leave out --frozen.",
         "请去掉 --frozen。",
     ),
-    "plan.not_fetched": Message(
-        "the bytes of {release} were not brought", "尚未取得 {release} 的内容", "Run the install again.", "请重新安装。"
-    ),
-    "plan.other_bytes": Message(
-        "{release} is {actual}, but the plan named {expected}; nothing was installed",
-        "{release} 的内容为 {actual}，而方案指定的是 {expected}；未安装任何内容",
-        "The item changed since the plan was made. Make the plan again.",
-        "方案生成后内容已变化。请重新生成方案。",
-    ),
     "plan.bad_record": Message("this plan cannot be read: {reason}", "无法读取方案：{reason}"),
 }
 

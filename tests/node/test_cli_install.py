@@ -95,6 +95,18 @@ def test_what_a_folder_holds_and_is_not_installed_is_named(ooder: Ooder, tmp_pat
     assert not list((tmp_path / "home" / "store-v1").rglob("passwd"))
 
 
+def test_history_says_in_chinese_what_made_a_generation(
+    ooder: Ooder, scanned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ooder("install", "skill:skill-text-digest", "--yes")
+    ooder("uninstall", "skill:skill-text-digest")
+    monkeypatch.setenv("OODER_LANG", "zh")
+    assert "回滚 to 1" not in (rolled := ooder("rollback")[1]) and "回滚" in rolled
+    out = ooder("history")[1]
+    assert "安装 skill:skill-text-digest" in out and "卸载 skill:skill-text-digest" in out
+    assert next(row for row in data(ooder("history", "--json"))["generations"])["reason"].startswith("install ")
+
+
 def test_the_first_install_can_be_taken_back(ooder: Ooder, scanned: Path) -> None:
     assert "Nothing was ever installed" in ooder("history")[2] and "ooder install" in ooder("installed")[2]
     ooder("install", "skill:skill-text-digest", "--yes")

@@ -15,11 +15,11 @@ from protocol.install.locked import locked_plan
 from protocol.install.lookalike import folded_names, lookalikes
 from protocol.install.model import EMPTY, Generation, Origin
 from protocol.install.plan import PlanPolicy, make_plan
-from protocol.install.plan_change import Fetched, change_of
 from protocol.install.plan_json import decode_plan, encode_plan, plan_digest
 from protocol.install.planned import Asked, InstallPlan, Step
 from protocol.install.questions import Choices, ResolveRules
 from protocol.query import Trust
+from tests.fakes.plan_change import Fetched, change_of
 from tests.fakes.universes import NOW, ref_of, universe_of
 
 
