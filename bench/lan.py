@@ -282,7 +282,7 @@ def _serves(net: NetLab, rounds: int = 3) -> Iterator[float]:
             node = net.popen("two", words, cwd=ROOT, env={**os.environ, "OODER_HOME": home}, stderr=subprocess.DEVNULL)
             ear.stdout.readline()
             yield time.perf_counter() - start
-            node.terminate()
+            node.kill()
             node.wait()
     ear.kill()
 
