@@ -137,7 +137,9 @@ class Supervisor:
             try:
                 await provider.run(lambda report: self._heard(name, report))
                 return
-            except Exception as failed:  # noqa: BLE001 - one source must never take the others down
+            except Exception as failed:  # one source must never take the others down
+                if (task := asyncio.current_task()) and task.cancelling():
+                    raise asyncio.CancelledError from failed  # it was told to end, and ended in an error of its own
                 error = first_error(failed)
                 if self._clock.loop() - began > BACKOFF_MOST:
                     delay = BACKOFF_FIRST

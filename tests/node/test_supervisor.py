@@ -173,3 +173,20 @@ def test_a_listener_that_looked_at_everything_again_is_back() -> None:
 
     run_virtual(story())
     assert seen == [Light.OFFLINE, Light.ONLINE]
+
+
+def test_a_listener_that_ends_in_an_error_when_it_is_told_to_end_is_not_started_again() -> None:
+    async def stubborn(emit: Emit) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise RuntimeError("not running") from None
+
+    async def main() -> None:
+        task = asyncio.ensure_future(supervise(a=Scripted(run=stubborn))[0].run())
+        await asyncio.sleep(1.0)
+        task.cancel()
+        await asyncio.wait([task], timeout=5.0)
+        assert task.done()
+
+    run_virtual(main())
