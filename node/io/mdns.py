@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from zeroconf import DNSQuestionType, IPVersion, RecordUpdate, ServiceStateChange
+from zeroconf import DNSQuestionType, IPVersion, NotRunningException, RecordUpdate, ServiceStateChange
 from zeroconf._dns import DNSPointer, DNSQuestion
 from zeroconf._protocol.incoming import DNSIncoming
 from zeroconf._protocol.outgoing import DNSOutgoing
@@ -62,40 +62,42 @@ class ZeroconfMdns:
     ) -> None:
         """Publish and browse until cancelled, then say goodbye; without a network, from when there is one. Raises UnavailableError
         `lan.mdns_refused`."""
+        self._published = published
         watch = InterfaceWatch(self._changed.set)
         with self._within():
             watch.open()
         try:
             await self._open()
-            await self._work(published, types, found, lost)
+            await self._work(types, found, lost)
         finally:
             watch.close()
 
     async def _open(self) -> None:
-        while True:
-            with self._within():
-                self.interfaces = _v4(self._only)
-                try:
-                    if self.interfaces:
-                        addresses = [each.ip for each in self.interfaces]
-                        self._zeroconf = AsyncZeroconf(addresses, ip_version=IPVersion.V4Only)
-                        return
-                except OSError as error:
-                    reason = error.strerror or str(error)
-                    raise UnavailableError("lan.mdns_refused", reason=reason) from error
+        while (zeroconf := self._make()) is None:
             await self._changed.wait()
             self._changed.clear()
+        try:
+            # Shielded: all wait there for one future of the library, and whoever is cancelled cancels it for all.
+            await asyncio.shield(zeroconf.zeroconf.async_wait_for_start())
+        except NotRunningException as error:
+            raise UnavailableError("lan.mdns_refused", reason=str(error)) from error
+        except asyncio.CancelledError:
+            await zeroconf.async_close()
+            raise
+        self._zeroconf = zeroconf
 
-    async def _work(
-        self,
-        published: Published | None,
-        types: Sequence[str],
-        found: Callable[[Found], None],
-        lost: Callable[[str], None],
-    ) -> None:
+    def _make(self) -> AsyncZeroconf | None:
+        with self._within():
+            self.interfaces = _v4(self._only)
+            try:
+                addresses = [each.ip for each in self.interfaces]
+                return AsyncZeroconf(addresses, ip_version=IPVersion.V4Only) if addresses else None
+            except OSError as error:
+                raise UnavailableError("lan.mdns_refused", reason=error.strerror or str(error)) from error
+
+    async def _work(self, types: Sequence[str], found: Callable[[Found], None], lost: Callable[[str], None]) -> None:
         assert self._zeroconf is not None
         self._speakers = Speakers(types)
-        await self._zeroconf.zeroconf.async_wait_for_start()
         self._speakers.attach(self._zeroconf.zeroconf)
         browser = AsyncServiceBrowser(
             self._zeroconf.zeroconf,
@@ -110,8 +112,8 @@ class ZeroconfMdns:
                 group.create_task(self._resolve(found))
                 group.create_task(self._ask(types, found))
                 group.create_task(self._follow_interfaces())
-                if published is not None:
-                    await self.publish(published)
+                if self._published is not None:
+                    await self.publish(self._published)
         finally:
             await browser.async_cancel()
             await self._zeroconf.async_unregister_all_services()
@@ -124,9 +126,9 @@ class ZeroconfMdns:
             await self._publish(published)
 
     async def _publish(self, published: Published) -> None:
+        self._published = published
         if self._zeroconf is None:
             return
-        self._published = published
         info = self._describe(published, published.type)
         if self._info is None:
             # The name holds a key's hash, so nobody else has it: the probing of 1.2 s can be left out.
