@@ -20,6 +20,7 @@ from random import Random
 from statistics import median, quantiles
 
 from bench import Row
+from bench.lan_foreign import await_room
 from bench.lan_node import provider
 from bench.lan_peers import beside
 from protocol.announce import compose
@@ -96,6 +97,7 @@ def spread(values: list[float]) -> tuple[float, float]:
 
 @contextlib.contextmanager
 def lab() -> Iterator[NetLab]:
+    await_room()
     with NetLab() as made:
         made.lan("l", "10.77.0.0/16")
         yield made
